@@ -1,0 +1,1 @@
+"""cell-align: register imaging rounds and drifting time series. One file per subcommand; array code lives in the sub-packages."""

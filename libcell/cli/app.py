@@ -1,0 +1,133 @@
+"""A command: its subcommands from the registry, its errors in one line, its exit code."""
+
+import os
+import sys
+from typing import Any, NoReturn
+
+import typer
+import typer.core
+import typer.main
+from typer.exceptions import TyperException
+
+from libcell import __version__
+from libcell.cli import subcommand
+from libcell.cli.config import default_map
+from libcell.errors import CellError, UsageFault
+from libcell.run import registry
+
+CLOSED_PIPE = 141
+INTERRUPTED = 130
+
+
+class _Methods(typer.core.TyperGroup):
+    """The methods of a room as subcommands, each imported when it is asked for."""
+
+    room = ""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return registry.names(self.room)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in registry.names(self.room):
+            return None
+        return subcommand.build(self.room, registry.load(self.room, cmd_name))
+
+
+def build(room: str, about: str) -> Any:
+    """The command line of one room. `about` is its help text."""
+    group = type("Methods", (_Methods,), {"room": room})
+    app = typer.Typer(
+        cls=group,
+        help=about,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        subcommand_metavar="METHOD INPUT... -o OUTPUT [OPTIONS]",
+    )
+
+    @app.callback()
+    def root(
+        version: bool = typer.Option(
+            False, "--version", is_eager=True, callback=_version, help="print the version"
+        ),
+        describe: bool = typer.Option(
+            False, "--describe", is_eager=True, callback=lambda value: _describe(value, room),
+            help="print all parameters, inputs and outputs as JSON",
+        ),
+    ) -> None:
+        pass
+
+    return typer.main.get_command(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"{__version__}\n")
+        raise typer.Exit
+
+
+def _describe(wanted: bool, room: str) -> None:
+    if wanted:
+        from libcell.cli.describe import describe_room, write
+
+        write(describe_room(room))
+        raise typer.Exit
+
+
+def run_command(room: str, about: str) -> NoReturn:
+    """Run `cell-ROOM` with the process's arguments, and exit with its code."""
+    name = f"cell-{room}"
+    code = run(room, about, sys.argv[1:])
+    if code in (CLOSED_PIPE, INTERRUPTED):
+        _leave_at_once(code)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_at_once(CLOSED_PIPE)
+    except OSError as error:
+        sys.stderr.write(f"{name}: standard output: {error.strerror}\n")
+        _leave_at_once(75)
+    sys.exit(code)
+
+
+def run(room: str, about: str, args: list[str]) -> int:
+    """The command as a function: does what `args` say and returns the exit code."""
+    name = f"cell-{room}"
+    try:
+        command = build(room, about)
+        defaults = default_map(room, args)
+        result = command(args, prog_name=name, standalone_mode=False, default_map=defaults)
+        return result if isinstance(result, int) else 0
+    except TyperException as error:
+        return _say(_whole_name(name, args), f"{error.format_message()} (see {name} --help)",
+                    error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return CLOSED_PIPE
+    except CellError as error:
+        return _say(name, str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001  the user sees one line, never a traceback
+        return _say(name, *subcommand.unexpected(error, "-v" in args or "--verbose" in args))
+
+
+def _whole_name(name: str, args: list[str]) -> str:
+    """`cell-segment threshold` where a method was named."""
+    named = [a for a in args[:1] if not a.startswith("-")]
+    return " ".join([name, *named])
+
+
+def _say(name: str, text: str, code: int) -> int:
+    line = " ".join(text.split())
+    sys.stderr.write(f"{name}: {line}\n")
+    return code
+
+
+def _leave_at_once(code: int) -> NoReturn:
+    """Exit without waiting for worker threads or flushing into a closed pipe."""
+    sys.stderr.flush()
+    os._exit(code)
+
+
+__all__ = ["UsageFault", "build", "run", "run_command"]

@@ -1,0 +1,171 @@
+"""Carry out one subcommand: open inputs, output and workers, run the method, say how it went."""
+
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from libcell import __version__
+from libcell.cli.config import dump
+from libcell.cli.options import Common
+from libcell.cli.terminal import Terminal
+from libcell.errors import UsageFault
+from libcell.run import devices, workers
+from libcell.run.inputs import Inputs
+from libcell.run.job import Job
+from libcell.run.method import Method, option_fields
+
+
+def execute(room: str, method: Method, common: Common, options: Any, given: list[str]) -> int:
+    """Do the work of `cell-ROOM METHOD`; returns 0 or raises what ended it."""
+    if common.dump_config:
+        sys.stdout.write(dump({k: v for k, v in (asdict(options) | asdict(common)).items()
+                               if k not in ("output", "config", "dump_config")}))
+        return 0
+    _require(room, method, common, given)
+    to_stdout = common.output == "-"
+    terminal = Terminal(f"cell-{room}", quiet=common.quiet, verbose=common.verbose,
+                        log_json=common.log_json, records=not to_stdout)
+    if common.skip_existing and not to_stdout and Path(str(common.output)).exists():
+        return _skip(method, Path(str(common.output)), terminal)
+    inputs = Inputs(given, sys.stdin.buffer if given == ["-"] else None)
+    if common.dry_run:
+        return _dry_run(room, method, common, options, inputs)
+    try:
+        with _job(room, method, common, options, inputs, terminal) as job:
+            method.run(job, options)
+            job.settle()
+            if common.verbose:
+                terminal.note(f"{method.name} done in {terminal.seconds():.1f} s")
+    finally:
+        terminal.close()
+    return 0
+
+
+def _require(room: str, method: Method, common: Common, given: list[str]) -> None:
+    if not given:
+        raise UsageFault(f"no INPUT given (see cell-{room} {method.name} --help)")
+    if common.output is None:
+        raise UsageFault(f"no output given (use -o x{method.suffix})")
+    if common.output == "-" and not method.streams:
+        raise UsageFault(f"-o -: {method.name} writes {method.writes}, which is no table; "
+                         f"give a path (-o x{method.suffix})")
+    if common.force and common.resume:
+        raise UsageFault("--force starts over and --resume continues; give one of them")
+    _require_suffix(method, common)
+
+
+def _require_suffix(method: Method, common: Common) -> None:
+    """A wrong suffix now would be a wrong kind of input to the next command."""
+    name = str(common.output)
+    wanted = (method.suffix, f"{method.suffix}.zip") if "zarr" in method.suffix else (method.suffix,)
+    if name != "-" and method.suffix and not name.rstrip("/").endswith(wanted):
+        raise UsageFault(f"-o {name}: this method writes {method.writes}/1; "
+                         f"name it x{method.suffix}")
+
+
+@contextlib.contextmanager
+def _job(
+    room: str, method: Method, common: Common, options: Any, inputs: Inputs, terminal: Terminal
+) -> Iterator[Job]:
+    """A job with its output begun and its workers up; both are let go of at the end."""
+    from libcell.data.output import Output
+
+    with contextlib.ExitStack() as stack:
+        output, scratch, sink = None, None, None
+        device = devices.resolve(common.device) if common.device != "auto" else "auto"
+        if common.output == "-":
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="libcell-")))
+            sink = _arrow_sink(stack)
+        else:
+            path = Path(str(common.output).rstrip("/"))
+            output = Output(path, force=common.force, resume=common.resume)
+            output.begin(_signature(room, method, options, inputs))
+            stack.callback(_tidy, output)
+        pool = workers.open_pool(common.scheduler, common.workers or workers.default_workers())
+        job = Job(room, method, options, inputs, output, pool, terminal, seed=common.seed,
+                  device=device, partial_ok=common.partial_ok, scratch=scratch, sink=sink)
+        stack.callback(job.close)
+        if job.finished_before:
+            terminal.note(f"continuing: {job.finished_before} blocks were done before")
+        yield job
+
+
+def _tidy(output: Any) -> None:
+    """A run that finished no block leaves nothing behind to resume."""
+    journal = output.journal
+    if output.partial.exists() and not (journal.exists() and journal.stat().st_size):
+        output.abandon()
+
+
+def _signature(room: str, method: Method, options: Any, inputs: Inputs) -> dict[str, Any]:
+    """What makes two runs the same job, so that one may continue the other."""
+    return {
+        "command": f"cell-{room} {method.name}",
+        "version": __version__,
+        "options": asdict(options),
+        "inputs": inputs.given,
+    }
+
+
+def _arrow_sink(stack: contextlib.ExitStack) -> Any:
+    """Takes table parts and writes them to stdout as one Arrow stream."""
+    import pyarrow as pa
+    import pyarrow.ipc
+
+    target = stack.enter_context(contextlib.closing(pa.PythonFile(_Flushing(), mode="w")))
+    writers: list[Any] = []
+
+    def sink(table: Any) -> None:
+        if not writers:
+            writers.append(stack.enter_context(pyarrow.ipc.new_stream(target, table.schema)))
+        writers[0].write_table(table)
+
+    return sink
+
+
+class _Flushing:
+    """Standard output for Arrow: every batch leaves at once, and the file stays open."""
+
+    closed = False
+
+    def write(self, data: Any) -> int:
+        count = sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return count
+
+    def flush(self) -> None:
+        sys.stdout.buffer.flush()
+
+    def close(self) -> None:
+        """Arrow closes its file; stdout is not ours to close."""
+
+    def writable(self) -> bool:
+        return True
+
+
+def _skip(method: Method, path: Path, terminal: Terminal) -> int:
+    from libcell.data.summary import record_of
+
+    terminal.record(record_of(path))
+    terminal.note(f"{path}: exists, left as it is")
+    return 0
+
+
+def _dry_run(room: str, method: Method, common: Common, options: Any, inputs: Inputs) -> int:
+    plan = method.plan(inputs, options) if method.plan else {}
+    if not plan:
+        plan = {"reads": [str(p) for p in inputs.paths()]}
+    size = plan.pop("bytes", None)
+    lines = {"command": f"cell-{room} {method.name}"} | plan | {
+        "writes": common.output,
+        "schema": f"{method.writes}/1",
+        "bytes": size,
+        "parameters": {f.name: getattr(options, f.name) for f in option_fields(method.options)},
+    }
+    sys.stdout.write(json.dumps(lines, ensure_ascii=False, default=str) + "\n")
+    return 0

@@ -1,0 +1,142 @@
+"""From a method's typed options to a subcommand, and from its arguments to a job."""
+
+import errno
+import inspect
+import sys
+import traceback
+from typing import Annotated, Any, Literal
+
+import typer
+import typer.main
+
+from libcell.cli.options import Common
+from libcell.errors import CellError, UsageFault
+from libcell.run.method import Method, OptionField, option_fields
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="INPUT...", help="paths, a glob in quotes, or - for standard input",
+                   show_default=False),
+]
+
+
+def build(room: str, method: Method) -> Any:
+    """The subcommand of one method: its options first, then the common ones."""
+    own = option_fields(method.options)
+    common = option_fields(Common)
+
+    def call(**values: Any) -> int:
+        from libcell.cli.execute import execute
+
+        given = values.pop("inputs") or []
+        shared = Common(**{f.name: values[f.name] for f in common})
+        options = method.options(**{f.name: _value(f, values[f.name]) for f in own})
+        _require(own, values, shared)
+        return execute(room, method, shared, options, given)
+
+    parameters = [inspect.Parameter("inputs", inspect.Parameter.KEYWORD_ONLY,
+                                    annotation=Inputs, default=None)]
+    parameters += [_parameter(f, f"CELL_{room}_{f.name}".upper()) for f in own]
+    parameters += [_parameter(f, f"CELL_{f.name}".upper()) for f in common]
+    parameters.append(_describe_flag(room, method))
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in parameters}
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    settings = {"help_option_names": ["-h", "--help"]}
+    app.command(method.name, help=method.summary, epilog=_epilog(room, method),
+                context_settings=settings)(call)
+    return typer.main.get_command(app)
+
+
+def _parameter(field: OptionField, variable: str) -> inspect.Parameter:
+    kind: Any = Literal[field.opt.choices] if field.opt.choices else field.kind  # type: ignore[valid-type]
+    required = field.required and field.name != "output"
+    if field.many:
+        kind = list[kind]
+    if field.optional or required or field.many or field.required:
+        kind = kind | None
+    # one flag alone keeps typer from adding a --no- form to a plain switch
+    option = typer.Option(*field.flags, help=_help(field, required), envvar=variable,
+                          show_envvar=False, show_default=_shown(field),
+                          metavar=_metavar(field),
+                          min=field.opt.least, max=field.opt.most)
+    default = None if field.required else field.default
+    if field.many:
+        default = list(field.default) if not field.required else None
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY,
+                             annotation=Annotated[kind, option], default=default)
+
+
+def _metavar(field: OptionField) -> str | None:
+    if field.opt.choices:
+        return "|".join(field.opt.choices)
+    if field.kind is bool:
+        return None
+    name = "PATH" if field.opt.path else {str: "TEXT", int: "N", float: "NUMBER"}[field.kind]
+    return f"{name},..." if field.many else name
+
+
+def _help(field: OptionField, required: bool) -> str:
+    return field.opt.help + (" [required]" if required else "")
+
+
+def _shown(field: OptionField) -> bool:
+    return not (field.required or field.default in (None, False, ()))
+
+
+def _value(field: OptionField, value: Any) -> Any:
+    """What the options class is given; a repeatable option also takes commas."""
+    if not field.many:
+        return value
+    pieces = [p for v in value or () for p in (v.split(",") if isinstance(v, str) else [v])]
+    return tuple(pieces)
+
+
+def _require(own: list[OptionField], values: dict[str, Any], shared: Common) -> None:
+    """Options without a default must be given, unless only the settings are asked for."""
+    missing = [f.flags[-1] for f in own if f.required and values[f.name] in (None, [])]
+    if missing and not shared.dump_config:
+        raise UsageFault(f"missing option {', '.join(missing)}")
+
+
+def _describe_flag(room: str, method: Method) -> inspect.Parameter:
+    def show(wanted: bool) -> None:
+        if wanted:
+            from libcell.cli.describe import describe_method, write
+
+            write(describe_method(room, method))
+            raise typer.Exit
+
+    option = typer.Option("--describe", is_eager=True, callback=show,
+                          help="print parameters, inputs and outputs as JSON")
+    return inspect.Parameter("describe", inspect.Parameter.KEYWORD_ONLY,
+                             annotation=Annotated[bool, option], default=False)
+
+
+def _epilog(room: str, method: Method) -> str:
+    """Schema in and out, a worked example, the source. `\\b` keeps the lines as they are."""
+    reads = ", ".join(r if r == "files" else f"{r}/1" for r in method.reads)
+    lines = [f"Reads {reads}; writes {method.writes}/1 (x{method.suffix})."]
+    if method.paper:
+        lines += ["", f"Source: {method.paper}"]
+    example = ["\b", "Example:", *(f"  {line}" for line in method.example.splitlines())]
+    settings = f"Every option can be set as CELL_{room.upper()}_OPTION (common ones: CELL_OPTION)"
+    return "\n\n".join(["\n".join(lines), "\n".join(example), settings + " or by --config."])
+
+
+def unexpected(error: Exception, verbose: bool) -> tuple[str, int]:
+    """One line and an exit code for an error that is not ours by name."""
+    if verbose:
+        traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, CellError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "no space left on the disk; free some, then use --resume", 75
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: permission denied", 66
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"{error.filename}: not found", 66
+    if isinstance(error, MemoryError):
+        return "not enough memory; use fewer workers (-j)", 69
+    name = type(error).__name__
+    return f"internal error: {name}: {error} (-v shows where; please report it)", 1

@@ -1,0 +1,75 @@
+"""What a person reads on stderr, and the records that go to stdout."""
+
+import json
+import sys
+import time
+from typing import Any
+
+from libcell.cli import subcommand
+from libcell.run.reporter import Reporter
+
+
+class Terminal(Reporter):
+    """Records to stdout, flushed one by one; messages and progress to stderr."""
+
+    def __init__(self, name: str, *, quiet: bool, verbose: bool, log_json: bool, records: bool):
+        self._name = name
+        self._quiet = quiet
+        self._verbose = verbose
+        self._json = log_json
+        self._records = records
+        self._bar = _bar() if sys.stderr.isatty() and not (quiet or log_json) else None
+        self._tasks: dict[str, Any] = {}
+        self._started = time.monotonic()
+
+    def record(self, record: dict[str, Any]) -> None:
+        if self._records:
+            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+    def warn(self, text: str) -> None:
+        self._write("warning", text)
+
+    def fail(self, where: str, error: BaseException) -> None:
+        assert isinstance(error, Exception)
+        text, code = subcommand.unexpected(error, self._verbose)
+        self._write("error", text if where in text else f"{where}: {text}", code=code)
+
+    def note(self, text: str) -> None:
+        if not self._quiet:
+            self._write("info", text)
+
+    def progress(self, phase: str, done: int, total: int | None) -> None:
+        if self._bar is None:
+            return
+        if phase not in self._tasks:
+            self._bar.start()
+            self._tasks[phase] = self._bar.add_task(phase, total=total)
+        self._bar.update(self._tasks[phase], completed=done)
+
+    def close(self) -> None:
+        """Take the progress bar off the screen."""
+        if self._bar:
+            self._bar.stop()
+
+    def seconds(self) -> float:
+        """Since the command began to work."""
+        return time.monotonic() - self._started
+
+    def _write(self, level: str, text: str, **more: Any) -> None:
+        line = " ".join(text.split())
+        if self._json:
+            entry = {"level": level, "command": self._name, "message": line} | more
+            sys.stderr.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        else:
+            mark = "warning: " if level == "warning" else ""
+            sys.stderr.write(f"{self._name}: {mark}{line}\n")
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

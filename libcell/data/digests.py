@@ -1,0 +1,42 @@
+"""What an input is, by its content: the digests that provenance keeps."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT_FILES = ("zarr.json", ".zattrs")
+
+
+def of_bytes(content: bytes | memoryview) -> str:
+    """`sha256:` and the hexadecimal digest."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def of_json(value: Any) -> str:
+    """Digest of a JSON value, independent of key order and spacing."""
+    return of_bytes(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+
+
+def of_file(path: Path) -> str:
+    """Digest of a file, read in pieces."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def of_path(path: Path) -> str:
+    """Digest of any input.
+
+    Our stores seal their pixels in the root metadata, so that file is enough. Of a foreign
+    store the names and sizes of all its files are taken (`listing:`), since reading terabytes
+    twice is no price for a digest.
+    """
+    if path.is_file():
+        return of_file(path)
+    for name in ("zarr.json", "model.json", "bundle.json"):
+        root = path / name
+        if root.is_file() and b'"provenance"' in root.read_bytes():
+            return of_file(root)
+    listing = sorted((p.relative_to(path).as_posix(), p.stat().st_size)
+                     for p in path.rglob("*") if p.is_file())
+    return of_json(listing).replace("sha256:", "listing:", 1)

@@ -1,0 +1,259 @@
+"""Image stores: OME-Zarr 0.4 and 0.5 read, 0.5 written. One image, a plate, or a collection."""
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import zarr
+import zarr.storage
+
+from libcell.data import arrays, ngff
+from libcell.data.image import ALL, About, Image
+from libcell.errors import DataError, MissingInput
+from libcell.schema.versions import split_tag
+
+Result = TypeVar("Result")
+
+SHARD = 2048
+CHUNK = 512
+SMALLEST_LEVEL = 512
+
+
+def open_root(path: Path) -> zarr.Group:
+    """A zarr store's root group, from a folder or a `.zip`; DataError if it is none."""
+    if not path.exists():
+        raise MissingInput(f"{path}: not found")
+    try:
+        store: Any = str(path)
+        if path.suffix == ".zip":
+            store = zarr.storage.ZipStore(path, mode="r")
+        return zarr.open_group(store, mode="r")
+    except Exception as error:  # noqa: BLE001  zarr raises a dozen kinds for a broken store
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: not a readable zarr store ({reason})") from error
+
+
+@dataclass(frozen=True)
+class Source:
+    """A field of view (or a whole store) that may still be growing.
+
+    `partial` is where a store lies until it is complete: the next command in a pipe reads the
+    first field while this one works on the second.
+    """
+
+    path: Path
+    group: str | None = None
+    partial: Path | None = None
+
+    @property
+    def where(self) -> str:
+        """Path and group, for messages."""
+        return f"{self.path}/{self.group}" if self.group else str(self.path)
+
+    def location(self) -> Path:
+        """Where the store is at this moment."""
+        return self.partial if self.partial and self.partial.exists() else self.path
+
+    def settled(self, read: Callable[[Path], Result]) -> Result:
+        """Call `read` on the store's place, again if the store was moved meanwhile.
+
+        A chunk that is not there reads as zeros, so a move in the middle of a read would go
+        unnoticed; that the store still lies where it lay proves that it did not happen.
+        """
+        for _ in range(20):
+            place = self.location()
+            try:
+                value = read(place)
+            except (DataError, MissingInput, OSError):
+                if place == self.location() and place.exists():
+                    raise
+                time.sleep(0.05)
+                continue
+            if place == self.location():
+                return value
+        raise MissingInput(f"{self.where}: not found")
+
+
+class ZarrImage:
+    """One OME-Zarr image; see the protocol `Image`."""
+
+    def __init__(self, group: zarr.Group, about: About, axes: tuple[str, ...], level: str):
+        self.about = about
+        self._axes = axes
+        self._array = group[level]
+
+    def read(
+        self, t: int = 0, c: int = 0, z: slice = ALL, y: slice = ALL, x: slice = ALL
+    ) -> np.ndarray:
+        """One channel of one frame as (Z,Y,X), native dtype."""
+        spans: dict[str, slice | int] = {"t": t, "c": c, "z": z, "y": y, "x": x}
+        try:
+            values = np.asarray(self._array[tuple(spans[a] for a in self._axes)])
+        except Exception as error:  # noqa: BLE001  codecs raise their own kinds on bad chunks
+            raise DataError(f"{self.about.where}: cannot be decoded ({error})") from error
+        return values if "z" in self._axes else values[np.newaxis]
+
+
+def open_image(root: zarr.Group, path: str, group: str, store: Path) -> ZarrImage:
+    """The image at `path` below `root`; `group` is the field of view it belongs to."""
+    where = f"{store}/{path}" if path else str(store)
+    try:
+        node = root[path] if path else root
+    except KeyError as error:
+        raise DataError(f"{where}: no such field of view in this store") from error
+    attributes: dict[str, Any] = dict(node.attrs)
+    scale = ngff.read_multiscale(attributes, where)
+    try:
+        array = node[scale.levels[0]]
+    except KeyError as error:
+        raise DataError(f"{where}: level {scale.levels[0]!r} is missing") from error
+    if array.ndim != len(scale.axes):
+        raise DataError(f"{where}: {array.ndim} axes in the array, {len(scale.axes)} in metadata")
+    size = dict(zip(scale.axes, array.shape))
+    t, c, z, y, x = (size.get(a, 1) for a in ngff.AXES)
+    names = scale.channels if scale.channels and len(scale.channels) == c else None
+    about = About(
+        where=where,
+        group=group,
+        name=scale.name or store.name.split(".")[0],
+        shape=(t, c, z, y, x),
+        dtype=array.dtype,
+        channels=names or tuple(str(i + 1) for i in range(c)),
+        pixel_size_um=scale.pixel_size_um,
+        row_chunk=dict(zip(scale.axes, array.chunks))["y"],
+        metadata=dict(attributes.get("metadata", {})) or _from_group(group),
+    )
+    return ZarrImage(node, about, scale.axes, scale.levels[0])
+
+
+def _from_group(group: str) -> dict[str, Any]:
+    """Well and site of a plate that another program wrote: `B/03/0` is well B03, site 0."""
+    parts = group.split("/")
+    if len(parts) != 3:
+        return {}
+    return {"Metadata_Well": f"{parts[0]}{parts[1]}", "Metadata_Site": parts[2]}
+
+
+def list_groups(root: zarr.Group, store: Path) -> list[str]:
+    """Every field of view of an image store, in the store's own order."""
+    attributes: dict[str, Any] = dict(root.attrs)
+    ome = ngff.block(attributes)
+    if "schema" in attributes and split_tag(attributes["schema"])[0] not in ("image",):
+        raise DataError(f"{store}: is {attributes['schema']}; expected an image store (image/1)")
+    if isinstance(attributes.get("groups"), list):
+        return [str(g) for g in attributes["groups"]]
+    if "multiscales" in ome:
+        return [""]
+    if "plate" in ome:
+        return list(_plate_groups(root, ome))
+    if "bioformats2raw.layout" in ome:
+        return _series(root)
+    raise DataError(f"{store}: not an OME-Zarr image, plate or collection")
+
+
+def _plate_groups(root: zarr.Group, ome: dict[str, Any]) -> Iterator[str]:
+    for well in ome["plate"]["wells"]:
+        fields = ngff.block(dict(root[well["path"]].attrs))["well"]["images"]
+        yield from (f"{well['path']}/{f['path']}" for f in fields)
+
+
+def _series(root: zarr.Group) -> list[str]:
+    if "OME" in root:
+        listed = ngff.block(dict(root["OME"].attrs)).get("series")
+        if listed:
+            return [str(s) for s in listed]
+    return sorted((k for k in root.group_keys() if k.isdigit()), key=int)
+
+
+@functools.lru_cache(maxsize=16)
+def _cached(path: Path, stamp: tuple[int, int]) -> zarr.Group:
+    return open_root(path)
+
+
+def cached_root(path: Path) -> zarr.Group:
+    """`open_root`, kept open between the blocks that one worker does."""
+    if not path.exists():
+        raise MissingInput(f"{path}: not found")
+    state = path.stat()
+    return _cached(path, (state.st_ino, state.st_mtime_ns))
+
+
+def level_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Shapes (T,C,Z,Y,X) of the pyramid: y and x halved until both are at most 512."""
+    shapes = [shape]
+    while max(shapes[-1][-2:]) > SMALLEST_LEVEL:
+        *rest, y, x = shapes[-1]
+        shapes.append((*rest, (y + 1) // 2, (x + 1) // 2))
+    return shapes
+
+
+def create_levels(group: zarr.Group, shape: tuple[int, ...], dtype: Any) -> list[zarr.Array]:
+    """The empty pyramid of an image: one shard per 2048 x 2048 px of level 0 and per plane.
+
+    Level k has shards of 2048 / 2^k, so that a block of level 0 owns whole shards of every level.
+    """
+    made = []
+    for level, size in enumerate(level_shapes(shape)):
+        shard = max(SHARD >> level, 1)
+        edge = [arrays.even(n, shard) for n in size[-2:]]
+        chunk = [_chunk(n) for n in edge]
+        made.append(
+            arrays.create(
+                group, str(level), size, dtype,
+                chunks=(1, 1, 1, *chunk),
+                shards=(1, 1, 1, *(c * -(-n // c) for n, c in zip(edge, chunk))),
+                axes=ngff.AXES,
+            )
+        )
+    return made
+
+
+def _chunk(edge: int) -> int:
+    """Inner chunk: at most 512, and a divisor of full shards."""
+    return min(CHUNK, edge)
+
+
+def write_region(
+    levels: list[zarr.Array], t: int, c: int, y0: int, x0: int, plane: np.ndarray, mean: bool
+) -> None:
+    """Write (Z,Y,X) pixels at (t, c, :, y0:, x0:) into every level.
+
+    y0 and x0 are multiples of 2048. Images are averaged 2 x 2 (`mean`), labels are thinned,
+    since a mean of two labels is a third cell.
+    """
+    for level, array in enumerate(levels):
+        if level:
+            plane = _halved(plane) if mean else plane[:, ::2, ::2]
+        y, x = y0 >> level, x0 >> level
+        for z, values in enumerate(plane):
+            height, width = values.shape
+            span = (slice(t, t + 1), slice(c, c + 1), slice(z, z + 1))
+            arrays.write(
+                array, (*span, slice(y, y + height), slice(x, x + width)), values[None, None, None]
+            )
+
+
+def _halved(plane: np.ndarray) -> np.ndarray:
+    """(Z,Y,X) averaged 2 x 2 in its own dtype; an odd last row or column is repeated."""
+    odd = [(0, 0), (0, plane.shape[1] % 2), (0, plane.shape[2] % 2)]
+    full = np.pad(plane, odd, mode="edge") if any(p[1] for p in odd) else plane
+    wide = np.float32 if plane.dtype.kind == "f" else np.uint32
+    if plane.dtype.kind == "i":
+        wide = np.int32
+    total = full[:, ::2, ::2].astype(wide)
+    for dy, dx in ((0, 1), (1, 0), (1, 1)):
+        total += full[:, dy::2, dx::2]
+    return (total / 4 if wide == np.float32 else (total + 2) // 4).astype(plane.dtype)
+
+
+def open_source(source: Source) -> Image:
+    """The image that a source points at; it must be one field of view."""
+
+    def read(place: Path) -> ZarrImage:
+        return open_image(cached_root(place), source.group or "", source.group or "", source.path)
+
+    return source.settled(read)

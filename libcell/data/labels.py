@@ -1,0 +1,153 @@
+"""Label stores: uint32 label images that lie at the groups of their image store.
+
+The label image of group `B/03/0` and compartment `nuclei` is the OME-Zarr image
+`B/03/0/labels/nuclei`; the root lists all of them as a collection, so that any OME-Zarr reader
+opens the whole, and `--into` can move each group into its image as OME-NGFF nests labels.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from libcell.data import digests, images, ngff
+from libcell.data.image import About
+from libcell.data.images import Source, ZarrImage, cached_root, open_image
+from libcell.errors import DataError
+from libcell.schema import versions
+
+
+def label_path(group: str, compartment: str) -> str:
+    """Where a label image lies below the root."""
+    return f"{group}/labels/{compartment}".lstrip("/")
+
+
+def create(root: Path, like: About, compartments: list[str]) -> dict[str, list[zarr.Array]]:
+    """Empty label images for one field of view; returns the pyramid of each compartment.
+
+    Shape (T,1,Z,Y,X) follows `like`; so do the field's own columns and its pixel size.
+    """
+    shape = (like.shape[0], 1, *like.shape[2:])
+    store = zarr.open_group(str(root), mode="a")
+    field = store.require_group(like.group) if like.group else store
+    field.attrs["metadata"] = like.metadata
+    field.attrs["name"] = like.name
+    holder = field.require_group("labels")
+    holder.attrs["ome"] = {"version": ngff.VERSION, "labels": compartments}
+    made = {}
+    for compartment in compartments:
+        group = holder.require_group(compartment)
+        made[compartment] = images.create_levels(group, shape, np.uint32)
+        about = ngff.multiscales(compartment, len(made[compartment]), like.pixel_size_um)
+        group.attrs["ome"] = about | {
+            "image-label": {"version": ngff.VERSION, "source": {"image": "../../"}}
+        }
+    return made
+
+
+def open_levels(root: Path, group: str, compartment: str) -> list[zarr.Array]:
+    """The pyramid of a label image that `create` made, for writing."""
+    node = zarr.open_group(str(root / label_path(group, compartment)), mode="r+")
+    return [node[name] for name in sorted(node.array_keys(), key=int)]  # type: ignore[misc]
+
+
+def seal(
+    root: Path, groups: list[str], compartments: list[str], content: list[str],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write the root metadata, last of all: what the store holds and how it was made.
+
+    `content` are the digests of the label images, in the order of `groups`.
+    """
+    store = zarr.open_group(str(root), mode="a")
+    paths = [label_path(g, c) for g in groups for c in compartments]
+    store.require_group("OME").attrs["ome"] = ngff.series(paths)
+    store.attrs.update(
+        {
+            "schema": versions.tag("labels"),
+            "provenance": dict(provenance),
+            "groups": groups,
+            "compartments": compartments,
+            "digest": digests.of_json(content),
+            "ome": ngff.collection(),
+        }
+    )
+
+
+def groups(path: Path) -> tuple[list[str], list[str]]:
+    """Fields of view and compartments of a finished label store."""
+    attributes: dict[str, Any] = dict(images.open_root(path).attrs)
+    versions.require(attributes.get("schema"), "labels", where=str(path))
+    return list(attributes["groups"]), list(attributes["compartments"])
+
+
+def compartments_at(source: Source) -> list[str]:
+    """Compartments of one field of view, in a finished store or one that still grows."""
+
+    def read(place: Path) -> list[str]:
+        root = cached_root(place)
+        path = f"{source.group}/labels".lstrip("/")
+        try:
+            return list(ngff.block(dict(root[path].attrs))["labels"])
+        except KeyError as error:
+            raise DataError(f"{source.where}: holds no label images") from error
+
+    return source.settled(read)
+
+
+def open_labels(source: Source, compartment: str) -> ZarrImage:
+    """The label image of one field of view; DataError if it is not unsigned 32-bit labels."""
+
+    def read(place: Path) -> ZarrImage:
+        root = cached_root(place)
+        path = label_path(source.group or "", compartment)
+        if path not in root:
+            names = ", ".join(compartments_at(source))
+            raise DataError(f"{source.where}: no compartment {compartment!r}; it has {names}")
+        found = open_image(root, path, source.group or "", source.path)
+        if found.about.dtype.kind not in "ui":
+            raise DataError(f"{source.where}: labels are {found.about.dtype}, expected integers")
+        return found
+
+    return source.settled(read)
+
+
+def field_keys(source: Source) -> tuple[dict[str, Any], str]:
+    """The field's own columns, and its name."""
+
+    def read(place: Path) -> tuple[dict[str, Any], str]:
+        root = cached_root(place)
+        node = root[source.group] if source.group else root
+        attributes: dict[str, Any] = dict(node.attrs)
+        name = str(attributes.get("name") or source.path.name.split(".")[0])
+        return dict(attributes.get("metadata", {})), name
+
+    return source.settled(read)
+
+
+def read_frame(source: Source, compartment: str, t: int) -> np.ndarray:
+    """The label image (Z,Y,X) of one frame, uint32."""
+
+    def read(place: Path) -> np.ndarray:
+        path = label_path(source.group or "", compartment)
+        image = open_image(cached_root(place), path, source.group or "", source.path)
+        return image.read(t=t).astype(np.uint32, copy=False)
+
+    return source.settled(read)
+
+
+def require_fit(labels: About, image: About) -> None:
+    """DataError unless labels and image have the same frames, planes, rows and columns."""
+    ours = (labels.shape[0], *labels.shape[2:])
+    theirs = (image.shape[0], *image.shape[2:])
+    if ours != theirs:
+        raise DataError(
+            f"{labels.where}: labels are {_size(ours)} (T,Z,Y,X), "
+            f"the image {image.where} is {_size(theirs)}; they must be the same field of view"
+        )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

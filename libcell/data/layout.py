@@ -1,0 +1,65 @@
+"""Plate layouts: what is in which well, from a CSV or Parquet table."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from libcell.data import tables
+from libcell.errors import DataError
+
+WELL = re.compile(r"([A-Za-z]{1,2})[-_ ]?0*(\d{1,2})$")
+Key = tuple[str | None, str]
+
+
+def well_key(well: str) -> str:
+    """A well's name without leading zeros, so that A1 and A01 are the same: `A1`."""
+    found = WELL.match(str(well).strip())
+    if not found:
+        raise DataError(f"{well!r} is not a well such as A01")
+    return f"{found[1].upper()}{int(found[2])}"
+
+
+def read(path: Path) -> dict[Key, dict[str, Any]]:
+    """(plate, well) -> columns of that well as `Metadata_*`.
+
+    The well comes from a column `Well`, or from `Row` and `Column` (`Col`); a column `Plate`
+    is optional, without it the layout holds for every plate. DataError if a well repeats.
+    """
+    table = _load(path)
+    names = {n.lower().removeprefix("metadata_"): n for n in table.column_names}
+    column = names.get("column") or names.get("col")
+    if "well" not in names and not ("row" in names and column):
+        raise DataError(f"{path}: a layout needs a column Well, or Row and Column")
+    used = {names.get("well"), names.get("plate")}
+    used |= set() if "well" in names else {names.get("row"), column}
+    layout: dict[Key, dict[str, Any]] = {}
+    for row in table.to_pylist():
+        well = row[names["well"]] if "well" in names else f"{row[names['row']]}{row[column]}"
+        plate = str(row[names["plate"]]) if "plate" in names else None
+        key = (plate, well_key(well))
+        if key in layout:
+            raise DataError(f"{path}: well {well} stands in it twice")
+        layout[key] = {_metadata(n): v for n, v in row.items() if n not in used}
+    return layout
+
+
+def _load(path: Path) -> pa.Table:
+    if path.suffix.lower() == ".csv":
+        return tables.read_csv(path)
+    return tables.read(path, "layout")
+
+
+def _metadata(name: str) -> str:
+    return name if name.startswith("Metadata_") else f"Metadata_{name.replace(' ', '_')}"
+
+
+def lookup(layout: dict[Key, dict[str, Any]], plate: str | None, well: str) -> dict[str, Any]:
+    """The columns of one well; nulls for a well that the layout does not have."""
+    key = well_key(well)
+    found = layout.get((plate, key)) or layout.get((None, key))
+    if found is not None:
+        return found
+    columns = next(iter(layout.values()), {})
+    return dict.fromkeys(columns)

@@ -1,0 +1,42 @@
+"""Readers of foreign image formats, one file each; the folder is the list.
+
+A reader states `SUFFIXES` and `open_file(path) -> list[Image]` (one per scene). It is imported
+only when a file with its suffix comes along.
+"""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+from libcell.data.image import Image
+from libcell.errors import DataError, MissingInput, Unavailable
+
+# suffix -> (module, the extra that brings what it needs)
+BY_SUFFIX = {
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".png": "picture",
+    ".jpg": "picture",
+    ".jpeg": "picture",
+    ".bmp": "picture",
+}
+
+
+def reader_for(path: Path) -> ModuleType:
+    """The reader module for a file's suffix; DataError names those that are known."""
+    name = BY_SUFFIX.get(path.suffix.lower())
+    if name is None:
+        known = " ".join(sorted(BY_SUFFIX))
+        raise DataError(f"{path}: no reader for {path.suffix or 'a name without suffix'}; "
+                        f"known are {known} and .zarr")
+    try:
+        return importlib.import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        raise Unavailable(f"{path}: reading it needs the package {error.name}") from error
+
+
+def open_file(path: Path) -> list[Image]:
+    """All images in a foreign file."""
+    if not path.exists():
+        raise MissingInput(f"{path}: not found")
+    return reader_for(path).open_file(path)

@@ -1,0 +1,158 @@
+"""TIFF, OME-TIFF and ImageJ hyperstacks, read lazily through tifffile."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import zarr
+
+from libcell.data.image import ALL, About
+from libcell.data.readers.samples import sample_names
+from libcell.errors import DataError
+
+PER_UM = {"MICROMETER": 1.0, "CENTIMETER": 1e-4, "MILLIMETER": 1e-3, "INCH": 1 / 25400}
+KNOWN = {"T": "t", "C": "c", "Z": "z", "Y": "y", "X": "x", "S": "s"}
+
+
+class TiffImage:
+    """One series of a TIFF file; see the protocol `Image`."""
+
+    def __init__(self, path: Path, series: Any, index: int, group: str):
+        self._path = path
+        self._index = index
+        self._axes = series.axes
+        self._array: zarr.Array | None = None
+        self._file: tifffile.TiffFile | None = None
+        size = dict(zip(series.axes, series.shape))
+        samples = sample_names(size["S"]) if "S" in size else ()
+        channels = samples or _channel_names(series, index, size.get("C", 1))
+        self.about = About(
+            where=str(path),
+            group=group,
+            name=path.name.removesuffix(".tif").removesuffix(".tiff").removesuffix(".ome"),
+            shape=(size.get("T", 1), len(channels), size.get("Z", 1), size["Y"], size["X"]),
+            dtype=series.dtype,
+            channels=channels,
+            pixel_size_um=_pixel_size(series, index),
+            row_chunk=_row_chunk(series),
+        )
+
+    def read(
+        self, t: int = 0, c: int = 0, z: slice = ALL, y: slice = ALL, x: slice = ALL
+    ) -> np.ndarray:
+        """One channel of one frame as (Z,Y,X), native dtype."""
+        spans: dict[str, Any] = {"T": t, "C": c, "S": c, "Z": z, "Y": y, "X": x}
+        try:
+            values = np.asarray(self._open()[tuple(spans[a] for a in self._axes)])
+        except DataError:
+            raise
+        except Exception as error:  # noqa: BLE001  codecs raise their own kinds on bad data
+            raise DataError(f"{self._path}: cannot be decoded ({error})") from error
+        return values if "Z" in self._axes else values[np.newaxis]
+
+    def _open(self) -> zarr.Array:
+        if self._array is None:
+            self._file = tifffile.TiffFile(self._path)
+            store = self._file.series[self._index].aszarr(level=0)
+            array = zarr.open(store, mode="r")
+            assert isinstance(array, zarr.Array)
+            self._array = array
+        return self._array
+
+
+def open_file(path: Path) -> list[TiffImage]:
+    """All series of a TIFF file. DataError if it is cut short or its axes have no names."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            series = list(file.series)
+            for one in series:
+                _check_complete(path, one)
+                _check_axes(path, one)
+            alone = len(series) == 1
+            return [TiffImage(path, s, i, "" if alone else str(i)) for i, s in enumerate(series)]
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001  a damaged header fails in many ways
+        raise DataError(f"{path}: not a readable TIFF ({error})") from error
+
+
+def _check_complete(path: Path, series: Any) -> None:
+    """tifffile fills what lies past the end of the file with zeros, and says nothing."""
+    size = path.stat().st_size
+    for page in series.pages:
+        if page is None:
+            continue
+        ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts) if n]
+        if not ends:
+            raise DataError(f"{path}: page {page.index} has no pixels")
+        if max(ends) > size:
+            raise DataError(f"{path}: cut short: has {size} bytes, needs {max(ends)}")
+
+
+def _check_axes(path: Path, series: Any) -> None:
+    unknown = [a for a in series.axes if a not in KNOWN]
+    if unknown or not {"Y", "X"} <= set(series.axes):
+        shape = " x ".join(map(str, series.shape))
+        raise DataError(
+            f"{path}: axes {series.axes} ({shape}) are not all known; save it as OME-TIFF or "
+            "ImageJ hyperstack, which name T, C and Z"
+        )
+
+
+def _channel_names(series: Any, index: int, count: int) -> tuple[str, ...]:
+    """Channel names from OME-XML or ImageJ labels, else numbers from 1."""
+    numbers = tuple(str(i + 1) for i in range(count))
+    pixels = _ome_pixels(series, index)
+    found = pixels.get("Channel", [])
+    found = found if isinstance(found, list) else [found]
+    names = tuple(str(ch.get("Name", n)) for ch, n in zip(found, numbers))
+    return names if len(names) == count and len(set(names)) == count else numbers
+
+
+def _ome_pixels(series: Any, index: int) -> dict[str, Any]:
+    """The `Pixels` element of an image in OME-XML; empty where there is none."""
+    ome = series.keyframe.parent.ome_metadata
+    if not ome:
+        return {}
+    image = tifffile.xml2dict(ome)["OME"]["Image"]
+    return dict((image[index] if isinstance(image, list) else image)["Pixels"])
+
+
+def _pixel_size(series: Any, index: int) -> tuple[float, float, float] | None:
+    """(z,y,x) in um from OME-XML, ImageJ or the resolution tags; None where none is stated."""
+    tags = series.keyframe.tags
+    imagej = series.keyframe.parent.imagej_metadata or {}
+    pixels = _ome_pixels(series, index)
+    if pixels:
+        y, x = pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeX")
+        unit = str(pixels.get("PhysicalSizeXUnit", "µm"))
+        if y and x and unit in ("µm", "um", "μm"):
+            return float(pixels.get("PhysicalSizeZ", 1.0)), float(y), float(x)
+        return None
+    if "XResolution" not in tags or "YResolution" not in tags:
+        return None
+    per_pixel = [_ratio(tags[n].value) for n in ("YResolution", "XResolution")]
+    unit = str(imagej.get("unit", "")).lower()
+    if unit in ("micron", "um", "µm", "\\u00b5m"):
+        factor = 1.0
+    else:
+        kind = getattr(tags["ResolutionUnit"].value, "name", "") if "ResolutionUnit" in tags else ""
+        if kind not in PER_UM or kind == "INCH":  # 72 per inch is a default, not a measurement
+            return None
+        factor = PER_UM[kind]
+    if min(per_pixel) <= 0:
+        return None
+    return float(imagej.get("spacing", 1.0)), 1 / (per_pixel[0] * factor), 1 / (
+        per_pixel[1] * factor
+    )
+
+
+def _ratio(value: Any) -> float:
+    numerator, denominator = value
+    return numerator / denominator if denominator else 0.0
+
+
+def _row_chunk(series: Any) -> int:
+    page = series.keyframe
+    return int(page.tilelength) if page.is_tiled else int(page.rowsperstrip or page.imagelength)

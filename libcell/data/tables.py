@@ -1,0 +1,226 @@
+"""Tables: Parquet on disk, Arrow streams in pipes, CSV from elsewhere; schema-checked both ways."""
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from libcell.errors import DataError, MissingInput
+from libcell.schema import versions
+from libcell.schema.arrow import arrow_schema
+
+ROW_GROUP = 65_536
+METADATA = "Metadata_"
+
+
+def from_columns(name: str, columns: Mapping[str, Any]) -> pa.Table:
+    """A table of kind `name` from columns of equal length; the required ones are cast.
+
+    Columns beyond the required keep the order given. DataError names a required column that is
+    missing or does not fit its type.
+    """
+    required = arrow_schema(name)
+    arrays, fields = [], []
+    for field in required:
+        if field.name not in columns:
+            raise DataError(f"table {name}: column {field.name!r} is missing")
+        arrays.append(_array(columns[field.name], field.type, name, field.name))
+        fields.append(field)
+    for column, values in columns.items():
+        if column not in required.names:
+            array = _open_column(values)
+            arrays.append(array)
+            fields.append(pa.field(column, array.type))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _array(values: Any, kind: pa.DataType, table: str, column: str) -> pa.Array:
+    try:
+        if isinstance(values, (pa.Array, pa.ChunkedArray)):
+            return values.cast(kind)
+        return pa.array(values, type=kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise DataError(f"table {table}: column {column!r} does not fit {kind} ({error})") from error
+
+
+def _open_column(values: Any) -> pa.Array:
+    """The user's own columns; one with no value at all is text, so that parts can be joined."""
+    array = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
+    return array.cast(pa.string()) if pa.types.is_null(array.type) else array
+
+
+def stamp(table: pa.Table, name: str, provenance: Mapping[str, Any]) -> pa.Table:
+    """The table with its schema mark and provenance as key-value metadata."""
+    return table.replace_schema_metadata(
+        {"schema": versions.tag(name), "provenance": json.dumps(provenance, sort_keys=True)}
+    )
+
+
+def mark(schema: pa.Schema) -> str | None:
+    """The schema mark of a table, None if it has none."""
+    found = (schema.metadata or {}).get(b"schema")
+    return found.decode() if found else None
+
+
+def provenance(schema: pa.Schema) -> dict[str, Any]:
+    """The provenance of a table; empty if it has none."""
+    found = (schema.metadata or {}).get(b"provenance")
+    return json.loads(found) if found else {}
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file, its footer read; MissingInput or DataError in one line."""
+    if not path.exists():
+        raise MissingInput(f"{path}: not found")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; expected a Parquet file")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: is empty (0 bytes); expected a Parquet file")
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({_first(error)})") from error
+
+
+def read(path: Path, *names: str, columns: list[str] | None = None) -> pa.Table:
+    """A whole table of one of the kinds `names`; CSV needs no mark, Parquet does."""
+    if path.suffix.lower() == ".csv":
+        table = read_csv(path)
+    else:
+        file = open_parquet(path)
+        versions.require(mark(file.schema_arrow), *names, where=str(path))
+        try:
+            table = file.read(columns=columns)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"{path}: cannot be decoded ({_first(error)})") from error
+    check(table, names[0] if mark(table.schema) is None else _name(table), str(path))
+    return table
+
+
+def _name(table: pa.Table) -> str:
+    return versions.split_tag(mark(table.schema))[0]
+
+
+def read_csv(path: Path) -> pa.Table:
+    if not path.exists():
+        raise MissingInput(f"{path}: not found")
+    try:
+        return pyarrow.csv.read_csv(path)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path}: not a readable CSV table ({_first(error)})") from error
+
+
+def from_stream(stream: io.BufferedReader, first: bytes, *names: str) -> pa.Table:
+    """A table from standard input: an Arrow stream, a Parquet file or CSV, by its first bytes."""
+    where = "standard input"
+    try:
+        if first.startswith(b"PAR1"):
+            table = pq.read_table(io.BytesIO(stream.read()))
+        elif first.startswith((b"\xff\xff\xff\xff", b"ARROW1")):
+            table = pyarrow.ipc.open_stream(stream).read_all()
+        else:
+            return pyarrow.csv.read_csv(stream)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{where}: not a readable table ({_first(error)})") from error
+    versions.require(mark(table.schema), *names, where=where)
+    check(table, _name(table), where)
+    return table
+
+
+def check(table: pa.Table, name: str, where: str) -> None:
+    """DataError listing every required column that is missing or of another kind."""
+    faults = []
+    for field in arrow_schema(name):
+        if field.name not in table.column_names:
+            faults.append(f"column {field.name!r} is missing")
+        elif not _castable(table.schema.field(field.name).type, field.type):
+            kind = table.schema.field(field.name).type
+            faults.append(f"column {field.name!r} is {kind}, expected {field.type}")
+    if faults:
+        raise DataError(f"{where}: not a valid {versions.tag(name)}: {'; '.join(faults)}")
+
+
+def _castable(found: pa.DataType, wanted: pa.DataType) -> bool:
+    number = (pa.types.is_integer, pa.types.is_floating)
+    if any(is_kind(wanted) for is_kind in number):
+        return any(is_kind(found) for is_kind in number) or pa.types.is_null(found)
+    if pa.types.is_string(wanted):
+        return pa.types.is_null(found) or any(
+            f(found) for f in (pa.types.is_string, pa.types.is_large_string,
+                               pa.types.is_dictionary, pa.types.is_integer)
+        )
+    return found == wanted
+
+
+def unify(tables: Iterable[pa.Table]) -> pa.Schema:
+    """One schema for parts that agree on names; a whole-number column may meet a real one."""
+    return pa.unify_schemas([t.schema.remove_metadata() for t in tables],
+                            promote_options="permissive")
+
+
+def write_parts(
+    path: Path, parts: Iterable[pa.Table], schema: pa.Schema, name: str,
+    provenance: Mapping[str, Any],
+) -> int:
+    """Write parts in order as one Parquet file with row groups of fixed size; returns the rows.
+
+    The bytes depend on the rows alone, not on how they were cut into parts.
+    """
+    empty = stamp(schema.empty_table(), name, provenance)
+    rows = 0
+    with pq.ParquetWriter(path, empty.schema, compression="zstd") as writer:
+        for batch in _regroup(parts, schema):
+            rows += batch.num_rows
+            writer.write_table(batch.cast(empty.schema), row_group_size=ROW_GROUP)
+    return rows
+
+
+def _regroup(parts: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Tables of exactly ROW_GROUP rows, the last one shorter."""
+    waiting: list[pa.Table] = []
+    count = 0
+    for part in parts:
+        waiting.append(conform(part, schema))
+        count += part.num_rows
+        while count >= ROW_GROUP:
+            joined = pa.concat_tables(waiting).combine_chunks()
+            yield joined.slice(0, ROW_GROUP)
+            waiting, count = [joined.slice(ROW_GROUP)], count - ROW_GROUP
+    if count:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with exactly the columns of `schema`, in that order; absent ones are null."""
+    columns = [
+        table.column(f.name).cast(f.type) if f.name in table.column_names
+        else pa.nulls(table.num_rows, f.type)
+        for f in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def write_part(path: Path, table: pa.Table) -> None:
+    """One block's rows as an Arrow file, there whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    with pyarrow.ipc.new_file(temporary, table.schema) as writer:
+        writer.write_table(table)
+    temporary.replace(path)
+
+
+def read_part(path: Path) -> pa.Table:
+    """What `write_part` wrote."""
+    with pa.memory_map(str(path)) as file:
+        return pyarrow.ipc.open_file(file).read_all()
+
+
+def _first(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

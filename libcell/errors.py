@@ -1,0 +1,47 @@
+"""Errors that a user can act on: one line each, with a stable exit code.
+
+Every error has two parents, ours and the builtin that fits, so that callers of the library
+may catch either.
+"""
+
+
+class CellError(Exception):
+    """Base of all expected failures; `exit_code` is what the commands return."""
+
+    exit_code = 1
+
+
+class UsageFault(CellError, ValueError):
+    """The options do not make sense together (exit 2)."""
+
+    exit_code = 2
+
+
+class DataError(CellError, ValueError):
+    """The input is not what it claims: schema, corruption, axes, missing channel (exit 65)."""
+
+    exit_code = 65
+
+
+class MissingInput(CellError, FileNotFoundError):
+    """The input is not there (exit 66)."""
+
+    exit_code = 66
+
+
+class Unavailable(CellError, RuntimeError):
+    """Something needed is missing: a device, an optional extra, weights (exit 69)."""
+
+    exit_code = 69
+
+
+class OutputExists(CellError, FileExistsError):
+    """The output exists already, is being written, or cannot be created there (exit 73)."""
+
+    exit_code = 73
+
+
+class PartlyDone(CellError, RuntimeError):
+    """Some blocks are finished and kept; `--resume` continues (exit 75)."""
+
+    exit_code = 75

@@ -1,0 +1,1 @@
+"""Array and name code of cell-extract; no paths are opened here."""

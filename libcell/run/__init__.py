@@ -1,0 +1,1 @@
+"""How work is carried out: methods and their registry, blocks, workers, journal, devices."""

@@ -1,0 +1,221 @@
+"""What a command is given to read: paths, or another command's records on standard input."""
+
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from libcell.errors import DataError, MissingInput, PartlyDone, UsageFault
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from libcell.data.images import Source
+
+SNIFF = 64
+
+
+class Inputs:
+    """The INPUT arguments of a command, `-` included.
+
+    `paths` are given one by one or as globs; `stream` is standard input where `-` was given.
+    A command asks for them as fields of view (`fields`), as a table (`table`) or as they
+    are (`paths`).
+    """
+
+    def __init__(self, given: Iterable[str], stream: io.BufferedReader | None = None):
+        self.given = list(given)
+        self._stream = stream
+        self.seen: list[Path] = []
+        self._growing: dict[Path, bool] = {}  # store -> whether it was announced complete
+        if "-" in self.given and len(self.given) > 1:
+            raise UsageFault("'-' (standard input) cannot be mixed with other inputs")
+
+    @property
+    def piped(self) -> bool:
+        return self.given == ["-"]
+
+    def paths(self) -> list[Path]:
+        """Every input path, globs expanded in natural order. MissingInput if there is none."""
+        if self.piped:
+            found = [Path(_line_path(line)) for line in self._lines()]
+        else:
+            found = [p for text in self.given for p in expand(text)]
+        if not found:
+            raise MissingInput("no input: the list of paths is empty")
+        self._note(found)
+        return found
+
+    def fields(self, kind: str) -> "Iterator[Source]":
+        """Fields of view of `image` or `labels` inputs, as soon as each can be read."""
+        from libcell.data.images import Source
+
+        if not self.piped:
+            for path in self.paths():
+                for group in _groups(path, kind):
+                    yield Source(path, group)
+            return
+        for line in self._lines():
+            if line.startswith("{"):
+                yield from self._record(line, kind)
+            else:
+                path = Path(line)
+                self._note([path])
+                for group in _groups(path, kind):
+                    yield Source(path, group)
+        self._require_complete()
+
+    def table(self, *names: str) -> "pa.Table":
+        """All input tables of one of the kinds `names`, joined."""
+        import pyarrow as pa
+
+        from libcell.data import tables
+
+        if self.piped:
+            first = self._peek()
+            if not first.lstrip().startswith(b"{") and not _looks_like_path(first):
+                assert self._stream
+                return tables.from_stream(self._stream, first, *names)
+        parts = [tables.read(path, *names) for path in self.paths()]
+        if len(parts) == 1:
+            return parts[0]
+        return pa.concat_tables([tables.conform(p, tables.unify(parts)) for p in parts])
+
+    def digest(self, role: str = "input") -> dict[str, Any]:
+        """The provenance mark of everything that was read. Paths stay out of it."""
+        return mark(role, self.seen)
+
+    # -- standard input ------------------------------------------------------------------
+
+    def _peek(self) -> bytes:
+        if self._stream is None:
+            raise UsageFault("nothing to read on standard input")
+        first = self._stream.peek(SNIFF)[:SNIFF]
+        if not first:
+            raise MissingInput("standard input is empty")
+        return first
+
+    def _lines(self) -> Iterator[str]:
+        first = self._peek()
+        if first.startswith((b"PAR1", b"\xff\xff\xff\xff", b"ARROW1")):
+            raise DataError("standard input is a table; this command reads images or records")
+        assert self._stream
+        for raw in self._stream:
+            try:
+                line = raw.decode().strip()
+            except UnicodeDecodeError as error:
+                raise DataError("standard input is neither records nor paths") from error
+            if line:
+                yield line
+
+    def _record(self, line: str, kind: str) -> "Iterator[Source]":
+        """The fields that one record announces, and what it says of the store's completion."""
+        from libcell.data.images import Source
+
+        entry = _parse(line)
+        _require_kind(entry, kind)
+        path = Path(entry["path"])
+        if "group" in entry:
+            partial = entry.get("partial")
+            self._growing.setdefault(path, False)
+            yield Source(path, entry["group"], Path(partial) if partial else None)
+            return
+        if path in self._growing:
+            self._growing[path] = True
+        else:
+            for group in _groups(path, kind):
+                yield Source(path, group)
+        self._note([path])
+
+    def _require_complete(self) -> None:
+        for path, complete in self._growing.items():
+            if not complete:
+                raise PartlyDone(
+                    f"{path}: the command that makes it ended early; finish it, then use --resume"
+                )
+
+    def _note(self, paths: list[Path]) -> None:
+        self.seen.extend(p for p in paths if p not in self.seen)
+
+
+def expand(text: str) -> list[Path]:
+    """A path, or the matches of a glob in natural order (A2 before A10)."""
+    path = Path(text)
+    if path.exists():
+        return [path]
+    if any(mark in text for mark in "*?["):
+        import glob
+
+        found = sorted((Path(p) for p in glob.glob(text, recursive=True)), key=natural)  # noqa: PTH207
+        if found:
+            return found
+        raise MissingInput(f"{text}: no file matches")
+    raise MissingInput(f"{text}: not found")
+
+
+def natural(path: Path | str) -> list[tuple[int, int, str]]:
+    """Sort key that reads digits as numbers."""
+    pieces = re.split(r"(\d+)", str(path))
+    return [(1, int(p), p) if p.isdigit() else (0, 0, p) for p in pieces]
+
+
+def mark(role: str, paths: list[Path]) -> dict[str, Any]:
+    """Provenance mark of one or several inputs: their schema and one digest over all."""
+    from libcell.data import digests
+
+    found = [digests.of_path(p) for p in paths]
+    total = found[0] if len(found) == 1 else digests.of_json(found)
+    return {"role": role, "schema": _schema_of(paths[0]) if paths else None, "digest": total}
+
+
+def _schema_of(path: Path) -> str | None:
+    for name in ("zarr.json", "model.json"):
+        if (path / name).is_file():
+            content = json.loads((path / name).read_text())
+            found = content.get("attributes", content).get("schema")
+            return str(found) if found else None
+    if path.suffix == ".parquet":
+        from libcell.data import tables
+
+        return tables.mark(tables.open_parquet(path).schema_arrow)
+    return None
+
+
+def _groups(path: Path, kind: str) -> list[str]:
+    if kind == "labels":
+        from libcell.data import labels
+
+        return labels.groups(path)[0]
+    from libcell.data import open as opening
+
+    return opening.groups(path)
+
+
+def _parse(line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+        if isinstance(entry["path"], str) and isinstance(entry["schema"], str):
+            return entry  # type: ignore[no-any-return]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        pass
+    raise DataError(f"standard input: not a record with schema and path: {line[:80]}")
+
+
+def _line_path(line: str) -> str:
+    return str(_parse(line)["path"]) if line.startswith("{") else line
+
+
+def _require_kind(entry: dict[str, Any], kind: str) -> None:
+    if entry["schema"].split("/")[0] != kind:
+        raise DataError(
+            f"standard input brings {entry['schema']} ({entry['path']}); "
+            f"this command reads {kind}/1"
+        )
+
+
+def _looks_like_path(first: bytes) -> bool:
+    """A CSV header has commas in its first line; a path of ours does not."""
+    line = first.splitlines()[0]
+    return b"," not in line

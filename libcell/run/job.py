@@ -1,0 +1,272 @@
+"""One run of one method: its inputs, its output, its blocks, its journal, its provenance."""
+
+import contextlib
+import dataclasses
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from libcell import __version__
+from libcell.errors import CellError, PartlyDone
+from libcell.run import workers
+from libcell.run.inputs import Inputs, mark
+from libcell.run.journal import Journal
+from libcell.run.method import Method, option_fields
+from libcell.run.reporter import Reporter
+from libcell.run.workers import Block, Pool
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from libcell.data.output import Output
+
+SHOWN = 5  # identical failures are named this often, then counted
+
+
+@dataclasses.dataclass
+class Job:
+    """What a method's `run` is handed.
+
+    `output` is None where a table goes to standard output; then `sink` takes its parts, and
+    `scratch` is a temporary folder instead of the output's partial one.
+    """
+
+    room: str
+    method: Method
+    options: Any
+    inputs: Inputs
+    output: "Output | None"
+    pool: Pool
+    reporter: Reporter
+    seed: int = 0
+    device: str = "auto"
+    partial_ok: bool = False
+    scratch: Path | None = None
+    sink: "Callable[[pa.Table], None] | None" = None
+    failures: list[tuple[str, BaseException]] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._journal = Journal(self.output.journal if self.output else None)
+        self.finished_before = len(self._journal)
+        self._done = 0
+
+    # -- where things go -----------------------------------------------------------------
+
+    @property
+    def command(self) -> str:
+        return f"cell-{self.room} {self.method.name}"
+
+    @property
+    def root(self) -> Path:
+        """What to write: a folder for stores, a file for tables. It appears by `publish`."""
+        assert self.output, "this method writes no path"
+        return self.output.root
+
+    @property
+    def parts(self) -> Path:
+        """A folder for the blocks' own files, gone when the output is published."""
+        base = self.output.partial if self.output else self.scratch
+        assert base
+        folder = base / "parts"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    # -- blocks --------------------------------------------------------------------------
+
+    def map(
+        self, phase: str, function: Callable[..., Any], blocks: Iterable[Block]
+    ) -> Iterator[tuple[Block, Any]]:
+        """Do blocks over the pool; yield each finished one with its result, in order.
+
+        `function(**block.args)` returns something small that JSON holds; what it makes it
+        writes itself. Blocks that an earlier run finished are not done again. A block that
+        fails is reported and left out; see `settle`.
+        """
+        total = len(blocks) if isinstance(blocks, (list, tuple)) else None
+        done = 0
+
+        def finished(block: Block) -> bool:
+            return self._journal.get(phase, block.key)[0]
+
+        for block, future in workers.in_order(self.pool, function, blocks, finished):
+            if future is None:
+                result = self._journal.get(phase, block.key)[1]
+            else:
+                try:
+                    with workers.lost_workers():
+                        result = future.result()
+                except PartlyDone:
+                    raise
+                except Exception as error:  # noqa: BLE001  one bad block must not stop the rest
+                    self._fail(block.key, error)
+                    continue
+                self._journal.add(phase, block.key, result)
+            done += 1
+            self._done += 1
+            self.reporter.progress(phase, done, total)
+            yield block, result
+
+    def _fail(self, where: str, error: BaseException) -> None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise PartlyDone(
+                f"no space left on the disk ({self._done} blocks done); free some, then --resume"
+            ) from error
+        self.failures.append((where, error))
+        alike = sum(type(e) is type(error) for _, e in self.failures)
+        if alike <= SHOWN:
+            self.reporter.fail(where, error)
+        elif alike == SHOWN + 1:
+            self.reporter.warn("further failures of this kind are counted, not shown")
+
+    def settle(self) -> None:
+        """Raise unless every block is done (or the user takes what there is).
+
+        If none was, the first failure's own error; else PartlyDone, and `--resume` tries the
+        failed ones again.
+        """
+        if not self.failures:
+            return
+        count = len(self.failures)
+        if not self._done:
+            error = self.failures[0][1]
+            if isinstance(error, CellError):
+                raise type(error)(f"nothing done: {count} of {count} blocks failed") from error
+            raise error
+        if self.partial_ok:
+            self.reporter.warn(f"{count} blocks failed and are left out of the output")
+            return
+        raise PartlyDone(
+            f"{self._done} blocks done, {count} failed; mend them and use --resume, "
+            "or --resume --partial-ok to go without them"
+        )
+
+    # -- outputs -------------------------------------------------------------------------
+
+    def table(
+        self, name: str, phase: str, function: Callable[..., Any], blocks: Iterable[Block]
+    ) -> int:
+        """Make one table from the tables that `function` returns per block; returns its rows."""
+        from libcell.data import tables
+
+        folder = self.parts
+        files: list[Path] = []
+
+        def numbered() -> Iterator[Block]:
+            for index, block in enumerate(blocks):
+                target = folder / f"{phase}-{index:08d}.arrow"
+                args = {"function": function, "args": block.args, "target": target}
+                yield Block(block.key, args)
+
+        schema = None
+        for _block, result in self.map(phase, _write_part, numbered()):
+            part = folder / result["part"]
+            if self.sink:
+                table = tables.read_part(part)
+                schema = schema or tables.stamp(table.slice(0, 0), name, {}).schema
+                self.sink(tables.conform(table, schema))
+                part.unlink()
+            files.append(part)
+        return self._assemble(name, files)
+
+    def _assemble(self, name: str, files: list[Path]) -> int:
+        from libcell.data import tables
+        from libcell.schema.arrow import arrow_schema
+
+        self.settle()
+        if self.sink:
+            return 0
+        parts = [tables.read_part(f) for f in files]  # memory-mapped, not loaded
+        schema = tables.unify(parts) if parts else arrow_schema(name)
+        rows = tables.write_parts(self.root, parts, schema, name, self.provenance())
+        self.publish(name, rows)
+        return rows
+
+    def write_table(self, name: str, table: "pa.Table") -> int:
+        """Publish one table that is ready as a whole (or hand it to standard output)."""
+        from libcell.data import tables
+
+        if self.sink:
+            self.sink(tables.stamp(table, name, self.provenance()))
+            return int(table.num_rows)
+        rows = tables.write_parts(self.root, [table], table.schema, name, self.provenance())
+        self.publish(name, rows)
+        return rows
+
+    def part(self, name: str, group: str, n: int) -> None:
+        """Announce a finished field of view of the store that is being written."""
+        from libcell.schema.versions import tag
+
+        assert self.output
+        self.reporter.record(
+            {"schema": tag(name), "path": str(self.output.path), "group": group, "n": n,
+             "partial": str(self.output.root)}
+        )
+
+    def publish(self, name: str, n: int, **more: Any) -> None:
+        """Give the finished output its name, and announce it."""
+        from libcell.schema.versions import tag
+
+        assert self.output
+        self.output.publish()
+        self.reporter.record(
+            {"schema": tag(name), "path": str(self.output.path), "n": n, "complete": True} | more
+        )
+
+    # -- provenance ----------------------------------------------------------------------
+
+    def provenance(self, inputs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+        """Which command, version and parameters make this output, and from what."""
+        marks = [self.inputs.digest()] if inputs is None else inputs
+        return {
+            "command": self.command,
+            "version": __version__,
+            "parameters": self.parameters(),
+            "inputs": marks + self._option_marks(),
+            "seed": self.seed,
+            "created": _created(),
+        }
+
+    def parameters(self) -> dict[str, Any]:
+        """The options that shape the result."""
+        return {
+            f.name: getattr(self.options, f.name)
+            for f in option_fields(self.method.options) if not f.opt.path
+        }
+
+    def _option_marks(self) -> list[dict[str, Any]]:
+        """Marks of the inputs that came as options (`--images`), in their order."""
+        found = []
+        for field in option_fields(self.method.options):
+            value = getattr(self.options, field.name)
+            if field.opt.path and value:
+                paths = [Path(p) for p in (value if field.many else [value])]
+                found.append(mark(field.name, paths))
+        return found
+
+    def close(self) -> None:
+        """Stop the workers and let go of the output; what is finished stays for `--resume`."""
+        with contextlib.suppress(OSError):
+            self._journal.close()
+        self.pool.close()
+        if self.output:
+            self.output.release()
+
+
+def _write_part(function: Callable[..., Any], args: dict[str, Any], target: Path) -> dict[str, Any]:
+    """In the worker: make a block's table and leave it in the parts folder."""
+    from libcell.data import tables
+
+    table = function(**args)
+    tables.write_part(target, table)
+    return {"part": target.name, "rows": table.num_rows}
+
+
+def _created() -> str | None:
+    """UTC time from SOURCE_DATE_EPOCH: wall-clock time would make equal runs differ."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if not epoch or not epoch.isdigit():
+        return None
+    return datetime.fromtimestamp(int(epoch), UTC).isoformat()

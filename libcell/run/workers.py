@@ -1,0 +1,171 @@
+"""Blocks over threads, processes or a dask cluster; results come back in the order of the blocks.
+
+Tasks carry paths and slices, never arrays. The window of blocks in flight is bounded, so that
+a stream of a million blocks costs the memory of a few.
+"""
+
+import collections
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from libcell.errors import MissingInput, PartlyDone, Unavailable, UsageFault
+
+AHEAD = 2  # blocks waiting per worker, so that none idles while a result is taken
+
+
+@dataclass(frozen=True)
+class Block:
+    """A unit of work: `key` names it in the journal and in messages, `args` is what to do."""
+
+    key: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+class Future(Protocol):
+    def result(self) -> Any: ...
+
+
+class Pool(Protocol):
+    """What blocks are submitted to."""
+
+    width: int
+
+    def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future: ...
+
+    def close(self) -> None: ...
+
+
+class _Done:
+    def __init__(self, function: Callable[..., Any], args: dict[str, Any]):
+        self._call = (function, args)
+
+    def result(self) -> Any:
+        function, args = self._call
+        return function(**args)
+
+
+class Inline:
+    """One worker: the blocks are done where they are asked for."""
+
+    width = 1
+
+    def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future:
+        return _Done(function, args)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Local:
+    """Threads or processes of this machine."""
+
+    def __init__(self, kind: str, width: int):
+        from concurrent import futures
+
+        self.width = width
+        self._pool: futures.Executor
+        if kind == "threads":
+            self._pool = futures.ThreadPoolExecutor(width, "libcell")
+        else:
+            from multiprocessing import get_context
+
+            # spawn: a forked child inherits locks of threads that it does not have
+            self._pool = futures.ProcessPoolExecutor(
+                width, get_context("spawn"), initializer=_one_thread_each
+            )
+
+    def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future:
+        return self._pool.submit(function, **args)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _one_thread_each() -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+class Cluster:
+    """A dask.distributed cluster that the user started."""
+
+    def __init__(self, address: str):
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise Unavailable(
+                "a dask scheduler needs the extra `dask` (pip install 'libcell[dask]')"
+            ) from error
+        if address.endswith(".json"):
+            if not os.path.exists(address):  # noqa: PTH110  the one question asked of this path
+                raise MissingInput(f"{address}: scheduler file not found")
+            options = {"scheduler_file": address}
+        else:
+            options = {"address": address}
+        try:
+            self._client = Client(**options, timeout="20s")
+        except (OSError, TimeoutError) as error:
+            raise Unavailable(f"{address}: no dask scheduler answers there") from error
+        self.width = max(1, sum(self._client.nthreads().values()))
+
+    def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future:
+        future: Future = self._client.submit(function, **args, pure=False)
+        return future
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def default_workers() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_pool(scheduler: str, workers: int) -> Pool:
+    """A pool for `threads`, `processes`, or a dask scheduler's address or file."""
+    if scheduler in ("threads", "processes"):
+        if workers == 1:
+            return Inline()
+        return Local(scheduler, workers)
+    if "://" in scheduler or scheduler.endswith(".json"):
+        return Cluster(scheduler)
+    raise UsageFault(
+        f"--scheduler {scheduler}: expected threads, processes, tcp://HOST:PORT or FILE.json"
+    )
+
+
+def in_order(
+    pool: Pool,
+    function: Callable[..., Any],
+    blocks: Iterable[Block],
+    finished: Callable[[Block], bool],
+) -> Iterator[tuple[Block, Future | None]]:
+    """Submit blocks as they come; yield each with its future, in their order.
+
+    A block that is `finished` already passes through with None.
+    """
+    window = pool.width * AHEAD if pool.width > 1 else 1
+    waiting: collections.deque[tuple[Block, Future | None]] = collections.deque()
+    for block in blocks:
+        future = None if finished(block) else pool.submit(function, block.args)
+        waiting.append((block, future))
+        if len(waiting) >= window:
+            yield waiting.popleft()
+    while waiting:
+        yield waiting.popleft()
+
+
+@contextlib.contextmanager
+def lost_workers() -> Iterator[None]:
+    """A worker that was killed takes its block with it; the finished ones are kept."""
+    try:
+        yield
+    except (BrokenProcessPool, CancelledError) as error:
+        raise PartlyDone(
+            "a worker process was killed (out of memory?); use --resume, with fewer workers (-j)"
+        ) from error

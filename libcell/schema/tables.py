@@ -1,0 +1,208 @@
+"""The tables, one row model each.
+
+A model's fields are the columns that must be there; `open_columns` names, by regular
+expression, the further columns that have a meaning. Any other column rides along unread.
+Positions are in pixels, y and x at pixel centres from 0; physical units are in the column name.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Arrow:
+    """The Arrow type of a column, where it is narrower than the Python type says."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+
+Label = Annotated[int, Arrow("uint32"), Field(ge=1)]
+Frame = Annotated[int, Arrow("int32"), Field(ge=0)]
+Count = Annotated[int, Arrow("int64"), Field(ge=0)]
+Pixel = Annotated[int, Arrow("int32")]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Text = Annotated[str, Field(min_length=1)]
+
+OpenColumns = dict[str, tuple[str, str]]
+METADATA: OpenColumns = {
+    r"^Metadata_\w": ("any", "layout, batch, donor, dose: the user's own, carried along"),
+}
+
+
+class Table(BaseModel):
+    """Base of all row models."""
+
+    model_config = ConfigDict(extra="allow")
+
+    open_columns: ClassVar[OpenColumns] = METADATA
+    unique: ClassVar[tuple[str, ...]] = ()
+
+
+class Keyed(Table):
+    """Rows about single objects: the keys that lead back to pixels."""
+
+    unique: ClassVar[tuple[str, ...]] = ("object_id",)
+
+    object_id: Text = Field(description="`image:t:compartment:label`, unique in the data set")
+    Metadata_Plate: str | None = Field(description="plate name")
+    Metadata_Well: str | None = Field(description="well, e.g. B03")
+    Metadata_Site: str | None = Field(description="field of view within the well")
+    Metadata_Image: Text = Field(description="field of view: its group in the image store")
+    Metadata_T: Frame = Field(description="frame, from 0")
+    Metadata_Label: Label = Field(description="value in the label image")
+    Metadata_Compartment: Text = Field(description="label image's name: nuclei, cells, cytoplasm")
+
+
+class Objects(Keyed):
+    """Where each object is. A crop store's index is this table, in the order of its crops."""
+
+    y: float = Field(description="centroid, px")
+    x: float = Field(description="centroid, px")
+    y0: Pixel = Field(description="bounding box, first row")
+    x0: Pixel = Field(description="bounding box, first column")
+    y1: Pixel = Field(description="bounding box, one past the last row")
+    x1: Pixel = Field(description="bounding box, one past the last column")
+    area_px: Count = Field(description="pixels (voxels) in the mask")
+    touches_border: bool = Field(description="cut by the edge of the image")
+
+
+class Features(Keyed):
+    """Measurements per object, named as CellProfiler names them; NaN where undefined."""
+
+    open_columns: ClassVar[OpenColumns] = {
+        **METADATA,
+        r"^[A-Z][A-Za-z0-9]*_[A-Z][A-Za-z0-9]*_\w": (
+            "number",
+            "Compartment_Family_Feature[_Channel], e.g. Nuclei_AreaShape_Area",
+        ),
+    }
+
+
+class Embeddings(Keyed):
+    """A vector per object, one column per dimension."""
+
+    emb_0000: float | None = Field(description="first dimension")
+    open_columns: ClassVar[OpenColumns] = {**METADATA, r"^emb_\d{4,}$": ("number", "a dimension")}
+
+
+class Predictions(Keyed):
+    """A model's class for each object, with a probability per class."""
+
+    target: str | None = Field(description="the known class, null where there is none")
+    predicted: Text = Field(description="the class with the highest probability")
+    split: Literal["train", "validation", "test", "new"] = Field(
+        description="which part of the model's own split the object was in; new: none"
+    )
+    open_columns: ClassVar[OpenColumns] = {
+        **METADATA,
+        r"^p_.+": ("probability", "probability of the class named after p_"),
+    }
+
+
+class Gates(Table):
+    """Thresholds that give an object its ground-truth class; the table can be replayed."""
+
+    gate: Text = Field(description="class that passing this gate speaks for")
+    feature: Text = Field(description="column of the feature table")
+    operator: Literal[">", "<"]
+    threshold: float
+    method: Text = Field(description="manual, otsu, mixture or controls")
+    group: str | None = Field(description="plate or batch that it holds for; null: all")
+
+
+class Layout(Table):
+    """What is in which well."""
+
+    unique: ClassVar[tuple[str, ...]] = ("Metadata_Plate", "Metadata_Well")
+
+    Metadata_Plate: str | None
+    Metadata_Well: Text
+
+
+class Scores(Table):
+    """Figures of merit, one row per metric (and class, group, split)."""
+
+    metric: Text
+    value: float | None
+    low: float | None = Field(description="lower end of the 95 % interval, null if none")
+    high: float | None = Field(description="upper end of the 95 % interval, null if none")
+    n: Count = Field(description="objects the figure rests on")
+    split: str | None
+    label: str | None = Field(description="class, for per-class figures")
+    group: str | None = Field(description="group, for per-group figures")
+
+
+class Importances(Table):
+    """What a model's score loses when a group of columns is shuffled."""
+
+    group: Text = Field(description="family and channel, or column")
+    importance: float = Field(description="mean loss of the score")
+    sd: float | None
+    columns: Count = Field(description="columns in the group")
+    score: Text = Field(description="the score that is lost, e.g. balanced_accuracy")
+
+
+class Transforms(Table):
+    """How one image was moved onto another; (dy, dx) is added to the moving image's positions."""
+
+    unique: ClassVar[tuple[str, ...]] = ("Metadata_Image", "Metadata_T")
+
+    Metadata_Image: Text
+    Metadata_T: Frame
+    dy: float | None = Field(description="px; null where the pair does not match")
+    dx: float | None = Field(description="px; null where the pair does not match")
+    quality: float | None = Field(description="how far the match stands out; see cell-align")
+    correlation_before: float | None
+    correlation_after: float | None
+    matched: bool
+    reason: str | None = Field(description="why a pair does not match")
+
+
+class Links(Table):
+    """Tracks, flat: one row per object and frame."""
+
+    unique: ClassVar[tuple[str, ...]] = ("Metadata_Image", "object_id")
+
+    object_id: Text
+    Metadata_Image: Text
+    Metadata_T: Frame
+    Metadata_Label: Label
+    track_id: Label = Field(description="from 1, unique within an image")
+    parent_track_id: Count = Field(description="track that divided into this one; 0: none")
+    y: float = Field(description="centroid, px")
+    x: float = Field(description="centroid, px")
+    score: float | None = Field(description="of the link to the frame before; null at a start")
+
+
+class Bags(Table):
+    """Which crops form one bag, for multiple-instance learning."""
+
+    bag_id: Text
+    object_id: Text
+    position: Count = Field(description="order within the bag")
+
+
+class Sequences(Table):
+    """Which crops form one track's sequence, in time order."""
+
+    sequence_id: Text
+    object_id: str | None = Field(description="null where the track has a gap")
+    Metadata_T: Frame
+    position: Count
+
+
+TABLES: dict[str, type[Table]] = {
+    "objects": Objects,
+    "features": Features,
+    "embeddings": Embeddings,
+    "predictions": Predictions,
+    "gates": Gates,
+    "layout": Layout,
+    "scores": Scores,
+    "importances": Importances,
+    "transforms": Transforms,
+    "links": Links,
+    "bags": Bags,
+    "sequences": Sequences,
+}

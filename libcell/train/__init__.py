@@ -1,0 +1,1 @@
+"""cell-train: train, predict, evaluate. One file per subcommand; array code lives in the sub-packages."""

@@ -1,0 +1,14 @@
+"""cell-crop: labels to per-cell patches."""
+
+from typing import NoReturn
+
+from libcell.cli.app import run_command
+
+
+def main() -> NoReturn:
+    """Entry point of the command."""
+    run_command("crop", (__doc__ or "").partition(": ")[2])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""cell-explain: why the model said so, back to the pixels."""
+
+from typing import NoReturn
+
+from libcell.cli.app import run_command
+
+
+def main() -> NoReturn:
+    """Entry point of the command."""
+    run_command("explain", (__doc__ or "").partition(": ")[2])
+
+
+if __name__ == "__main__":
+    main()

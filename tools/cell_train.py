@@ -1,0 +1,14 @@
+"""cell-train: train, predict, evaluate."""
+
+from typing import NoReturn
+
+from libcell.cli.app import run_command
+
+
+def main() -> NoReturn:
+    """Entry point of the command."""
+    run_command("train", (__doc__ or "").partition(": ")[2])
+
+
+if __name__ == "__main__":
+    main()
