@@ -1,10 +1,11 @@
 """Label stores: uint32 label images that lie at the groups of their image store.
 
 The label image of group `B/03/0` and compartment `nuclei` is the OME-Zarr image
-`B/03/0/labels/nuclei`; the root lists all of them as a collection, so that any OME-Zarr reader
-opens the whole, and `--into` can move each group into its image as OME-NGFF nests labels.
+`B/03/0/labels/nuclei`, as OME-NGFF nests labels in an image; the root is a `labels` group that
+lists all of them, so that any OME-Zarr reader opens the whole.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from libcell.data import digests, images, ngff
+from libcell.data import digests, groups, images, ngff
 from libcell.data.image import About
 from libcell.data.images import Source, ZarrImage, cached_root, open_image
 from libcell.errors import DataError
@@ -24,27 +25,38 @@ def label_path(group: str, compartment: str) -> str:
     return f"{group}/labels/{compartment}".lstrip("/")
 
 
-def create(root: Path, like: About, compartments: list[str]) -> dict[str, list[zarr.Array]]:
+def create(
+    root: Path, like: About, compartments: list[str], source: str | None = None
+) -> dict[str, list[zarr.Array]]:
     """Empty label images for one field of view; returns the pyramid of each compartment.
 
     Shape (T,1,Z,Y,X) follows `like`; so do the field's own columns and its pixel size.
+    `source` is the path of the image relative to the store's root (see `source_of`).
     """
     shape = (like.shape[0], 1, *like.shape[2:])
-    store = zarr.open_group(str(root), mode="a")
-    field = store.require_group(like.group) if like.group else store
-    field.attrs["metadata"] = like.metadata
-    field.attrs["name"] = like.name
-    holder = field.require_group("labels")
-    holder.attrs["ome"] = {"version": ngff.VERSION, "labels": compartments}
+    groups.ensure(root, like.group, {"metadata": like.metadata, "name": like.name})
+    listed = {"ome": {"version": ngff.VERSION, "labels": compartments}}
+    groups.ensure(root, f"{like.group}/labels".lstrip("/"), listed)
     made = {}
     for compartment in compartments:
-        group = holder.require_group(compartment)
-        made[compartment] = images.create_levels(group, shape, np.uint32)
+        folder = groups.ensure(root, label_path(like.group, compartment))
+        made[compartment] = images.create_levels(zarr.open_group(str(folder)), shape, np.uint32)
         about = ngff.multiscales(compartment, len(made[compartment]), like.pixel_size_um)
-        group.attrs["ome"] = about | {
-            "image-label": {"version": ngff.VERSION, "source": {"image": "../../"}}
-        }
+        label = {"version": ngff.VERSION} | _source(source, like.group, compartment)
+        groups.update(folder, {"ome": about | {"image-label": label}})
     return made
+
+
+def source_of(image: Path, store: Path) -> str | None:
+    """Where the image store lies as seen from a label store; None for foreign files."""
+    return os.path.relpath(image, store) if image.is_dir() else None
+
+
+def _source(source: str | None, group: str, compartment: str) -> dict[str, Any]:
+    if source is None:
+        return {}
+    up = "../" * (label_path(group, compartment).count("/") + 1)
+    return {"source": {"image": f"{up}{source}/{group}".rstrip("/")}}
 
 
 def open_levels(root: Path, group: str, compartment: str) -> list[zarr.Array]:
@@ -54,29 +66,28 @@ def open_levels(root: Path, group: str, compartment: str) -> list[zarr.Array]:
 
 
 def seal(
-    root: Path, groups: list[str], compartments: list[str], content: list[str],
+    root: Path, fields: list[str], compartments: list[str], content: list[str],
     provenance: Mapping[str, Any],
 ) -> None:
     """Write the root metadata, last of all: what the store holds and how it was made.
 
-    `content` are the digests of the label images, in the order of `groups`.
+    `content` are the digests of the label images, in the order of `fields`.
     """
-    store = zarr.open_group(str(root), mode="a")
-    paths = [label_path(g, c) for g in groups for c in compartments]
-    store.require_group("OME").attrs["ome"] = ngff.series(paths)
-    store.attrs.update(
+    paths = [label_path(f, c) for f in fields for c in compartments]
+    groups.update(
+        root,
         {
             "schema": versions.tag("labels"),
             "provenance": dict(provenance),
-            "groups": groups,
+            "groups": fields,
             "compartments": compartments,
             "digest": digests.of_json(content),
-            "ome": ngff.collection(),
-        }
+            "ome": {"version": ngff.VERSION, "labels": paths},
+        },
     )
 
 
-def groups(path: Path) -> tuple[list[str], list[str]]:
+def fields(path: Path) -> tuple[list[str], list[str]]:
     """Fields of view and compartments of a finished label store."""
     attributes: dict[str, Any] = dict(images.open_root(path).attrs)
     versions.require(attributes.get("schema"), "labels", where=str(path))

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -154,6 +155,6 @@ def _remove(path: Path) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a small file so that it is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     temporary.write_bytes(content)
     temporary.replace(path)

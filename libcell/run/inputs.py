@@ -187,7 +187,7 @@ def _groups(path: Path, kind: str) -> list[str]:
     if kind == "labels":
         from libcell.data import labels
 
-        return labels.groups(path)[0]
+        return labels.fields(path)[0]
     from libcell.data import open as opening
 
     return opening.groups(path)

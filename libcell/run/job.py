@@ -74,6 +74,13 @@ class Job:
         folder.mkdir(exist_ok=True)
         return folder
 
+    def link(self, image: Path) -> str | None:
+        """Where an image store lies as seen from the label store that is being made."""
+        from libcell.data.labels import source_of
+
+        assert self.output
+        return source_of(image, self.output.path)
+
     # -- blocks --------------------------------------------------------------------------
 
     def map(

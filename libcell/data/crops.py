@@ -1,0 +1,108 @@
+"""Crop stores: `crops` (N,C,H,W), `masks` (N,H,W) and `index.parquet`, in one order.
+
+Crops keep their native dtype and are not masked: masking, resizing and normalising are
+options of whoever reads.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import zarr
+
+from libcell.data import arrays, groups, images, tables
+from libcell.errors import DataError
+from libcell.schema import versions
+
+CHUNK = 16
+SHARD_ROWS = 4096
+SHARD_BYTES = 64 * 2**20  # what one task holds while it fills a shard
+
+
+def shard_rows(channels: int, height: int, width: int, itemsize: int) -> int:
+    """Crops per shard: 4096, or as many (in whole chunks) as 64 MiB hold."""
+    one = max(1, channels * height * width * itemsize)
+    fitting = SHARD_BYTES // one // CHUNK * CHUNK
+    return int(min(SHARD_ROWS, max(CHUNK, fitting)))
+
+
+def create(
+    root: Path, n: int, channels: int, size: tuple[int, int], dtype: Any
+) -> int:
+    """The empty arrays of a store with `n` crops; returns the crops per shard."""
+    store = zarr.open_group(str(groups.ensure(root)))
+    rows = shard_rows(channels, *size, np.dtype(dtype).itemsize)
+    arrays.create(store, "crops", (n, channels, *size), dtype, axes=("n", "c", "y", "x"),
+                  chunks=(CHUNK, channels, *size), shards=(rows, channels, *size))
+    arrays.create(store, "masks", (n, *size), bool, axes=("n", "y", "x"),
+                  chunks=(CHUNK, *size), shards=(rows, *size))
+    return rows
+
+
+def write_shard(root: Path, start: int, crops: np.ndarray, masks: np.ndarray) -> None:
+    """Write crops (n,C,H,W) and masks (n,H,W) from row `start`, the first of a shard."""
+    store = zarr.open_group(str(root), mode="r+")
+    rows = slice(start, start + len(crops))
+    for name, values in (("crops", crops), ("masks", masks)):
+        array = store[name]
+        assert isinstance(array, zarr.Array)
+        arrays.write(array, (rows, *(slice(0, s) for s in array.shape[1:])), values)
+
+
+def seal(
+    root: Path, *, n: int, channels: list[str], compartment: str, size: tuple[int, int],
+    pixel_size_um: tuple[float, float] | None, provenance: Mapping[str, Any],
+) -> None:
+    """Write the root metadata, last of all."""
+    groups.update(root, {
+        "schema": versions.tag("crops"),
+        "provenance": dict(provenance),
+        "n": n,
+        "channels": channels,
+        "compartment": compartment,
+        "size_px": list(size),
+        "pixel_size_um": list(pixel_size_um) if pixel_size_um else None,
+    })
+
+
+@dataclass(frozen=True)
+class CropStore:
+    """A crop store opened for reading."""
+
+    path: Path
+    n: int
+    channels: tuple[str, ...]
+    compartment: str
+    size_px: tuple[int, int]
+    crops: zarr.Array
+    masks: zarr.Array
+
+    def index(self) -> pa.Table:
+        """Table `objects`, one row per crop in the order of the arrays."""
+        return tables.read(self.path / "index.parquet", "objects")
+
+    def read(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Crops (n,C,H,W) and masks (n,H,W) of neighbouring rows."""
+        return np.asarray(self.crops[rows]), np.asarray(self.masks[rows])
+
+    def blocks(self, rows: int = 256) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """The whole store, `rows` crops at a time."""
+        for start in range(0, self.n, rows):
+            span = slice(start, min(start + rows, self.n))
+            yield (span, *self.read(span))
+
+
+def open_crops(path: Path) -> CropStore:
+    """Open a crop store; DataError if it is none."""
+    root = images.open_root(path)
+    attributes: dict[str, Any] = dict(root.attrs)
+    versions.require(attributes.get("schema"), "crops", where=str(path))
+    crops, masks = root.get("crops"), root.get("masks")
+    if not isinstance(crops, zarr.Array) or not isinstance(masks, zarr.Array):
+        raise DataError(f"{path}: crops or masks are missing")
+    height, width = attributes["size_px"]
+    return CropStore(path, attributes["n"], tuple(attributes["channels"]),
+                     attributes["compartment"], (height, width), crops, masks)

@@ -1,0 +1,1 @@
+"""Array kernels of cell-segment: pixels in, labels out; no paths, no printing."""
