@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from libcell.data.image import About, Image
-    from libcell.extract.kernels.pattern import Place
+    from libcell.extract.fields.assemble import Assembled
+    from libcell.extract.fields.plan import FieldFiles
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
     from libcell.run.workers import Block
@@ -42,8 +42,10 @@ class Options:
 def run(job: Job, options: Options) -> None:
     """Write every field of view, then the root."""
     from libcell.data import digests, image_store
+    from libcell.extract.fields.plan import plan_fields
 
-    fields = plan_fields(job.inputs, options, _plate_name(job, options))
+    plate = _plate_name(job, options)
+    fields = plan_fields(job.inputs.paths(), options.pattern, plate, options.layout)
     blocks = _blocks(job, fields, options)
     groups, content, files = [], [], []
     for block, done in _finished(job, blocks):
@@ -54,7 +56,7 @@ def run(job: Job, options: Options) -> None:
     job.settle()
     mark = {"role": "input", "schema": None, "digest": digests.of_json(files)}
     provenance = job.provenance([mark])
-    image_store.seal(job.root, _plate_name(job, options), groups, content, provenance)
+    image_store.seal(job.root, plate, groups, content, provenance)
     job.publish("image", len(groups))
 
 
@@ -62,114 +64,6 @@ def _plate_name(job: Job, options: Options) -> str:
     if options.plate:
         return options.plate
     return job.output.path.name.split(".")[0] if job.output else "plate"
-
-
-# -- which files make which field of view ---------------------------------------------------
-
-
-@dataclass(frozen=True)
-class FieldFiles:
-    """One field of view before it is read: its group, columns and files by (t, channel, z)."""
-
-    group: str
-    metadata: dict[str, Any]
-    files: dict[tuple[int, str | None, int], Path]
-    source_group: str | None = None
-
-
-def plan_fields(inputs: Inputs, options: Options, plate: str) -> list[FieldFiles]:
-    """Every field of view that the inputs make, plates in well order."""
-    paths = inputs.paths()
-    fields = _by_pattern(paths, options, plate) if options.pattern else _one_each(paths)
-    if options.layout:
-        fields = _with_layout(fields, options.layout)
-    return fields
-
-
-def _by_pattern(paths: list[Path], options: Options, plate: str) -> list[FieldFiles]:
-    from libcell.errors import DataError
-    from libcell.extract.kernels import pattern as names
-
-    expression = names.compile_pattern(str(options.pattern))
-    found: dict[Any, dict[tuple[int, str | None, int], Path]] = {}
-    places: dict[Any, Place] = {}
-    strangers = []
-    for path in paths:
-        try:
-            place = names.parse(expression, path.as_posix())
-        except DataError:
-            strangers.append(path.name)
-            continue
-        places.setdefault(place.field, place)
-        files = found.setdefault(place.field, {})
-        spot = (place.t, place.channel, place.z)
-        if spot in files:
-            raise DataError(f"{path} and {files[spot]}: the pattern gives both the same place")
-        files[spot] = path
-    if strangers:
-        raise DataError(
-            f"{len(strangers)} of {len(paths)} files do not match --pattern "
-            f"{options.pattern}, e.g. {strangers[0]}"
-        )
-    plates = len({p.plate for p in places.values()})
-    on_plate = all(p.well for p in places.values())
-    made = [
-        FieldFiles(names.group_name(places[key], plates) if len(found) > 1 or on_plate else "",
-                   names.metadata(places[key], plate if on_plate else None), files)
-        for key, files in found.items()
-    ]
-    return _distinct(sorted(made, key=lambda f: _well_order(f.group)))
-
-
-def _distinct(fields: list[FieldFiles]) -> list[FieldFiles]:
-    from dataclasses import replace
-
-    from libcell.extract.kernels.pattern import unique
-
-    return [replace(f, group=g) for f, g in zip(fields, unique(f.group for f in fields))]
-
-
-def _well_order(group: str) -> list[Any]:
-    from libcell.run.inputs import natural
-
-    return natural(group)
-
-
-def _one_each(paths: list[Path]) -> list[FieldFiles]:
-    """Without a pattern every image of every file is a field of view of its own."""
-    from libcell.data import open as opening
-    from libcell.extract.kernels.pattern import plain
-
-    made = []
-    for path in paths:
-        try:
-            inside = opening.groups(path)
-        except Exception:  # noqa: BLE001  the block that reads it reports it, the others go on
-            inside = [""]
-        stem = plain(path.name.split(".")[0])
-        for group in inside:
-            name = group if len(paths) == 1 else f"{stem}/{group}".rstrip("/")
-            made.append(FieldFiles(name, {}, {(0, None, 0): path}, group))
-    return _distinct(made)
-
-
-def _with_layout(fields: list[FieldFiles], layout_path: str) -> list[FieldFiles]:
-    from dataclasses import replace
-    from pathlib import Path
-
-    from libcell.data import layout
-    from libcell.errors import DataError
-
-    known = layout.read(Path(layout_path))
-    made = []
-    for field in fields:
-        well = field.metadata.get("Metadata_Well")
-        if not well:
-            raise DataError(f"--layout {layout_path}: field {field.group or '(the image)'} has no "
-                            "well; name it in --pattern")
-        more = layout.lookup(known, field.metadata.get("Metadata_Plate"), well)
-        made.append(replace(field, metadata=field.metadata | more))
-    return made
 
 
 # -- reading and writing one field of view --------------------------------------------------
@@ -207,8 +101,9 @@ def _finished(job: Job, blocks: list[Block]) -> Iterator[tuple[Block, dict[str, 
 def write_field(**field: Any) -> dict[str, Any]:
     """Create a field's pyramid; write it if it is one band, else say which bands there are."""
     from libcell.data import image_store
+    from libcell.extract.fields.assemble import assemble
 
-    assembled = _assemble(**field)
+    assembled = assemble(**field)
     image_store.create(field["root"], assembled.about)
     height = assembled.about.shape[3]
     tall = height > BAND and assembled.about.row_chunk <= BAND
@@ -225,7 +120,9 @@ def write_field(**field: Any) -> dict[str, Any]:
 
 def write_band(y0: int, **field: Any) -> dict[str, Any]:
     """Write the rows of one band of a field that `write_field` created."""
-    assembled = _assemble(**field)
+    from libcell.extract.fields.assemble import assemble
+
+    assembled = assemble(**field)
     y1 = min(y0 + BAND, assembled.about.shape[3])
     return {"digest": _write_rows(assembled, field["root"], y0, y1)}
 
@@ -254,8 +151,9 @@ def describe_field(**field: Any) -> None:
     import numpy as np
 
     from libcell.data import image_store
+    from libcell.extract.fields.assemble import assemble
 
-    about = _assemble(**field).about
+    about = assemble(**field).about
     smallest = image_store.open_levels(field["root"], about.group)[-1]
     windows = []
     for c in range(about.shape[1]):
@@ -264,128 +162,15 @@ def describe_field(**field: Any) -> None:
     image_store.describe(field["root"], about, windows, {})
 
 
-class Assembled:
-    """One field of view out of the files that hold its channels, frames and planes."""
-
-    def __init__(self, images: dict[tuple[int, int, int], Image], about: About):
-        self.about = about
-        self._images = images
-
-    def read(self, t: int, c: int, rows: slice) -> Any:
-        """(Z,Y,X) pixels of some rows."""
-        import numpy as np
-
-        if (0, -1, 0) in self._images:  # one file holds everything
-            return self._images[0, -1, 0].read(t=t, c=c, y=rows)
-        planes = [self._images[k].read(y=rows) for k in sorted(self._images) if k[:2] == (t, c)]
-        return np.concatenate(planes)
-
-    def digest(self) -> list[str]:
-        """Digests of the files that were read, in order."""
-        from pathlib import Path
-
-        from libcell.data import digests
-
-        paths = dict.fromkeys(i.about.where for i in self._images.values())
-        return [digests.of_path(Path(p)) for p in paths if Path(p).exists()]
-
-
-def _assemble(
-    group: str, metadata: dict[str, Any], files: dict[Any, Path], source_group: str | None,
-    channel_names: tuple[str, ...], pixel_size: float | None, **_: Any,
-) -> Assembled:
-    """Open a field's files and check that they fit together. DataError says which does not."""
-    from dataclasses import replace
-
-    from libcell.data import open as opening
-    from libcell.data.images import Source
-
-    if list(files) == [(0, None, 0)]:
-        whole = opening.image(Source(files[0, None, 0], source_group or ""))
-        images, about = {(0, -1, 0): whole}, whole.about
-        metadata = about.metadata | metadata
-    else:
-        images, about = _by_place(files, group)
-    spacing = (1.0, pixel_size, pixel_size) if pixel_size else about.pixel_size_um
-    about = replace(about, group=group, metadata=metadata, pixel_size_um=spacing,
-                    channels=_renamed(about.channels, channel_names, about.where),
-                    name=about.name if source_group is not None else (group or about.name))
-    return Assembled(images, about)
-
-
-def _by_place(
-    files: dict[Any, Path], group: str
-) -> tuple[dict[tuple[int, int, int], Image], About]:
-    """Files that hold one channel, frame and plane each."""
-    from dataclasses import replace
-
-    from libcell.data import open as opening
-    from libcell.data.images import Source
-    from libcell.errors import DataError
-    from libcell.run.inputs import natural
-
-    frames, channels, planes = (
-        sorted({k[i] for k in files}, key=lambda v: natural(str(v))) for i in range(3)
-    )
-    images: dict[tuple[int, int, int], Image] = {}
-    for it, t in enumerate(frames):
-        for ic, c in enumerate(channels):
-            for iz, z in enumerate(planes):
-                path = files.get((t, c, z))
-                if path is None:
-                    spot = ", ".join(f"{n} {v}" for n, v in (("t", t), ("channel", c), ("z", z))
-                                     if v is not None)
-                    raise DataError(f"{group}: no file for {spot}")
-                images[it, ic, iz] = opening.image(Source(path, ""))
-    first = images[0, 0, 0].about
-    for image in images.values():
-        _require_plane(image.about, first)
-    shape = (len(frames), len(channels), len(planes), *first.shape[3:])
-    names = tuple(str(i + 1) if c is None else str(c) for i, c in enumerate(channels))
-    chunk = max(i.about.row_chunk for i in images.values())
-    return images, replace(first, shape=shape, channels=names, row_chunk=chunk)
-
-
-def _require_plane(about: About, first: About) -> None:
-    from libcell.errors import DataError
-
-    if about.shape[:3] != (1, 1, 1):
-        t, c, z = about.shape[:3]
-        raise DataError(f"{about.where}: holds {t} frames, {c} channels, {z} planes; a pattern "
-                        "with channel, t or z takes files of one plane")
-    if (about.shape, about.dtype) != (first.shape, first.dtype):
-        raise DataError(
-            f"{about.where}: {about.shape[3]} x {about.shape[4]} {about.dtype}, but "
-            f"{first.where} is {first.shape[3]} x {first.shape[4]} {first.dtype}"
-        )
-
-
-def _renamed(found: tuple[str, ...], wanted: tuple[str, ...], where: str) -> tuple[str, ...]:
-    """Channels renamed in order, or by `found=name`."""
-    from libcell.errors import DataError
-
-    if not wanted:
-        return found
-    if any("=" in w for w in wanted):
-        table = dict(w.split("=", 1) for w in wanted if "=" in w)
-        strangers = sorted(set(table) - set(found))
-        if strangers:
-            raise DataError(f"{where}: channel {strangers[0]!r} not found; it has "
-                            f"{', '.join(found)}")
-        return tuple(table.get(name, name) for name in found)
-    if len(wanted) != len(found):
-        raise DataError(f"{where}: {len(found)} channels ({', '.join(found)}), "
-                        f"{len(wanted)} names in --channel-names")
-    return wanted
-
-
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     """What would be read and written."""
     from math import prod
 
-    fields = plan_fields(inputs, options, options.plate or "plate")
-    one = _assemble(group=fields[0].group, metadata={}, files=fields[0].files,
-                    source_group=fields[0].source_group, channel_names=(), pixel_size=None).about
+    from libcell.extract.fields.assemble import assemble
+    from libcell.extract.fields.plan import plan_fields
+
+    fields = plan_fields(inputs.paths(), options.pattern, options.plate, options.layout)
+    one = assemble(fields[0].group, {}, fields[0].files, fields[0].source_group).about
     size = prod(one.shape) * one.dtype.itemsize * len(fields)
     return {"reads": [str(p) for p in inputs.seen], "blocks": len(fields),
             "fields": [f.group for f in fields], "bytes": size * 4 // 3}

@@ -1,0 +1,218 @@
+"""Folders of cell pictures, one per class, to a crop store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from libcell.run.method import Method, Opt
+from libcell.run.workers import Block
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from libcell.run.job import Job
+
+# columns of an index that have a place of their own among the keys
+KEYS = {"plate": "Metadata_Plate", "well": "Metadata_Well", "site": "Metadata_Site",
+        "frame": "Metadata_T", "t": "Metadata_T", "class": "Metadata_Class"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How pictures of different sizes become crops of one size."""
+
+    index: Annotated[str | None, Opt(
+        "CSV with a column `file` (path below the folder); its other columns ride along",
+        path=True)] = None
+    size: Annotated[int | None, Opt("height and width of the crops; pictures are centred, cut "
+                                    "or padded with 0 [the largest picture]", least=2)] = None
+
+
+def run(job: Job, options: Options) -> None:
+    """List the pictures, then fill the store shard by shard."""
+    from libcell.data import crops, groups, tables
+
+    listed = list_pictures(job.inputs.paths(), options)
+    sizes = [r for _, r in job.map("sizes", measure, _size_blocks(listed))]
+    job.settle()
+    size, channels, dtype = _common([s for part in sizes for s in part], options)
+    table = index_table([p for p, _ in listed], [row for _, row in listed],
+                        [s for part in sizes for s in part], size)
+    groups.ensure(job.root)
+    provenance = job.provenance()
+    n = tables.write_parts(job.root / "index.parquet", [table], table.schema, "objects", provenance)
+    rows = crops.shard_rows(len(channels), *size, dtype.itemsize)
+    if not (job.root / "crops" / "zarr.json").exists():
+        crops.create(job.root, n, len(channels), size, dtype)
+    paths = [p for p, _ in listed]
+    blocks = [Block(f"crops {i}", {"root": job.root, "start": i, "paths": paths[i : i + rows],
+                                   "size": size}) for i in range(0, n, rows)]
+    for _ in job.map("crops", fill_shard, blocks):
+        pass
+    job.settle()
+    crops.seal(job.root, n=n, channels=channels, compartment="cells", size=size,
+               pixel_size_um=None, provenance=provenance)
+    job.publish("crops", n)
+
+
+def list_pictures(folders: list[Path], options: Options) -> list[tuple[Path, dict[str, Any]]]:
+    """Every picture with its row of the index; the class is the folder's name.
+
+    DataError where folder and index disagree: a picture without a row, a row without a picture.
+    """
+    from libcell.data.readers import BY_SUFFIX
+    from libcell.errors import DataError
+    from libcell.run.inputs import natural
+
+    found = sorted(
+        ((f, f.relative_to(folder).as_posix()) for folder in folders
+         for f in folder.glob("*/*") if f.suffix.lower() in BY_SUFFIX),
+        key=lambda pair: natural(pair[1]),
+    )
+    if not found:
+        raise DataError(f"{folders[0]}: no pictures in class folders (CLASS/picture.png)")
+    if not options.index:
+        return [(f, {"class": f.parent.name}) for f, _ in found]
+    rows = _index_rows(options.index)
+    lost = [name for _, name in found if name not in rows]
+    extra = sorted(set(rows) - {name for _, name in found})
+    if lost or extra:
+        example = (lost or extra)[0]
+        raise DataError(f"{options.index}: {len(lost)} pictures have no row and {len(extra)} rows "
+                        f"have no picture, e.g. {example}")
+    return [(f, {"class": f.parent.name} | rows[name]) for f, name in found]
+
+
+def _index_rows(path: str) -> dict[str, dict[str, Any]]:
+    from pathlib import Path
+
+    from libcell.data import tables
+    from libcell.errors import DataError
+
+    table = tables.read_csv(Path(path))
+    if "file" not in table.column_names:
+        raise DataError(f"{path}: has no column `file`; it has {', '.join(table.column_names)}")
+    rows = table.to_pylist()
+    found = {row.pop("file"): row for row in rows}
+    if len(found) != len(rows):
+        raise DataError(f"{path}: {len(rows) - len(found)} files stand in it twice")
+    return found
+
+
+def _size_blocks(listed: list[tuple[Path, dict[str, Any]]]) -> list[Block]:
+    paths = [p for p, _ in listed]
+    return [Block(f"pictures {i}", {"paths": paths[i : i + 512]})
+            for i in range(0, len(paths), 512)]
+
+
+def measure(paths: list[Path]) -> list[tuple[int, int, int, str]]:
+    """Height, width, channels and dtype of pictures, from their headers."""
+    from libcell.data import readers
+
+    abouts = [readers.open_file(p)[0].about for p in paths]
+    return [(a.shape[3], a.shape[4], a.shape[1], str(a.dtype)) for a in abouts]
+
+
+def _common(
+    sizes: list[tuple[int, int, int, str]], options: Options
+) -> tuple[tuple[int, int], list[str], Any]:
+    """Crop size, channels and dtype. DataError if pictures differ in channels or dtype."""
+    import numpy as np
+
+    from libcell.data.readers.samples import sample_names
+    from libcell.errors import DataError
+
+    kinds = {(s[2], s[3]) for s in sizes}
+    if len(kinds) > 1:
+        text = " and ".join(f"{c} channels of {d}" for c, d in sorted(kinds))
+        raise DataError(f"the pictures are of different kinds: {text}; one crop store holds one")
+    channels, dtype = kinds.pop()
+    edge = options.size
+    size = (edge, edge) if edge else (max(s[0] for s in sizes), max(s[1] for s in sizes))
+    return size, list(sample_names(channels)), np.dtype(dtype)
+
+
+def index_table(
+    paths: list[Path], rows: list[dict[str, Any]], sizes: list[Any], size: tuple[int, int]
+) -> pa.Table:
+    """Table `objects`: a picture is its own image, its object the whole of it."""
+    import numpy as np
+
+    from libcell.data import tables
+    from libcell.data.image import object_ids
+
+    names = [f"{p.parent.name}/{p.stem}" for p in paths]
+    own = {_column(k): [r.get(k) for r in rows] for k in rows[0]}
+    frames = own.pop("Metadata_T", [0] * len(paths))
+    heights, widths = (np.array([s[i] for s in sizes], np.int32) for i in (0, 1))
+    ids = [object_ids(n, t, "cells", [1])[0] for n, t in zip(names, frames)]
+    columns: dict[str, Any] = {
+        "object_id": ids,
+        **{k: _text(own.pop(k, [None] * len(paths)))
+           for k in ("Metadata_Plate", "Metadata_Well", "Metadata_Site")},
+        "Metadata_Image": names,
+        "Metadata_T": frames,
+        "Metadata_Label": np.ones(len(paths), np.uint32),
+        "Metadata_Compartment": ["cells"] * len(paths),
+        "y": (heights - 1) / 2, "x": (widths - 1) / 2,
+        "y0": np.zeros(len(paths), np.int32), "x0": np.zeros(len(paths), np.int32),
+        "y1": heights, "x1": widths,
+        "area_px": heights.astype(np.int64) * widths,
+        "touches_border": np.ones(len(paths), bool),
+    }
+    return tables.from_columns("objects", columns | own)
+
+
+def _column(name: str) -> str:
+    return KEYS.get(name.lower(), f"Metadata_{name[0].upper()}{name[1:]}")
+
+
+def _text(values: list[Any]) -> list[str | None]:
+    return [None if v is None else str(v) for v in values]
+
+
+def fill_shard(
+    root: Path, start: int, paths: list[Path], size: tuple[int, int]
+) -> dict[str, int]:
+    """Read pictures, centre them in crops of one size, write them as one whole shard."""
+    import numpy as np
+
+    from libcell.data import crops, readers
+
+    patches, masks = [], []
+    for path in paths:
+        picture = readers.open_file(path)[0]
+        pixels = np.stack([picture.read(c=c)[0] for c in range(picture.about.shape[1])])
+        patches.append(centred(pixels, size))
+        masks.append(centred(np.ones((1, *pixels.shape[1:]), bool), size)[0])
+    crops.write_shard(root, start, np.stack(patches), np.stack(masks))
+    return {"n": len(paths)}
+
+
+def centred(pixels: Any, size: tuple[int, int]) -> Any:
+    """(C,Y,X) cut or padded with 0 to (C,H,W) around its middle."""
+    import numpy as np
+
+    made = np.zeros((pixels.shape[0], *size), pixels.dtype)
+    spans_from, spans_to = [], []
+    for have, want in zip(pixels.shape[1:], size):
+        length = min(have, want)
+        spans_from.append(slice((have - length) // 2, (have - length) // 2 + length))
+        spans_to.append(slice((want - length) // 2, (want - length) // 2 + length))
+    made[:, spans_to[0], spans_to[1]] = pixels[:, spans_from[0], spans_from[1]]
+    return made
+
+
+METHOD = Method(
+    name="classes",
+    summary="Folders of cell pictures, one per class, to a crop store.",
+    run=run,
+    options=Options,
+    reads=("files",),
+    writes="crops",
+    suffix=".crops.zarr",
+    example="cell-extract classes pictures/ --index pictures/index.csv -o x.crops.zarr",
+)

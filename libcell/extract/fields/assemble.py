@@ -1,0 +1,108 @@
+"""One field of view out of the files that hold its channels, frames and planes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from libcell.data import digests
+from libcell.data import open as opening
+from libcell.data.image import About, Image
+from libcell.data.images import Source
+from libcell.errors import DataError
+from libcell.extract.fields.plan import Spot
+from libcell.run.inputs import natural
+
+
+class Assembled:
+    """One field of view out of the files that hold its channels, frames and planes."""
+
+    def __init__(self, images: dict[tuple[int, int, int], Image], about: About):
+        self.about = about
+        self._images = images
+
+    def read(self, t: int, c: int, rows: slice) -> np.ndarray:
+        """(Z,Y,X) pixels of some rows."""
+        if (0, -1, 0) in self._images:  # one file holds everything
+            return self._images[0, -1, 0].read(t=t, c=c, y=rows)
+        planes = [self._images[k].read(y=rows) for k in sorted(self._images) if k[:2] == (t, c)]
+        return np.concatenate(planes)
+
+    def digest(self) -> list[str]:
+        """Digests of the files that were read, in order."""
+        paths = dict.fromkeys(i.about.where for i in self._images.values())
+        return [digests.of_path(Path(p)) for p in paths if Path(p).exists()]
+
+
+def assemble(
+    group: str, metadata: dict[str, Any], files: dict[Spot, Path], source_group: str | None,
+    channel_names: tuple[str, ...] = (), pixel_size: float | None = None, **_: Any,
+) -> Assembled:
+    """Open a field's files and check that they fit together. DataError says which does not."""
+    if list(files) == [(0, None, 0)]:
+        whole = opening.image(Source(files[0, None, 0], source_group or ""))
+        images, about = {(0, -1, 0): whole}, whole.about
+        metadata = about.metadata | metadata
+    else:
+        images, about = _by_place(files, group)
+    spacing = (1.0, pixel_size, pixel_size) if pixel_size else about.pixel_size_um
+    about = replace(about, group=group, metadata=metadata, pixel_size_um=spacing,
+                    channels=_renamed(about.channels, channel_names, about.where),
+                    name=about.name if source_group is not None else (group or about.name))
+    return Assembled(images, about)
+
+
+def _by_place(
+    files: dict[Spot, Path], group: str
+) -> tuple[dict[tuple[int, int, int], Image], About]:
+    """Files that hold one channel, frame and plane each."""
+    frames, channels, planes = (
+        sorted({k[i] for k in files}, key=lambda v: natural(str(v))) for i in range(3)
+    )
+    images: dict[tuple[int, int, int], Image] = {}
+    for it, t in enumerate(frames):
+        for ic, c in enumerate(channels):
+            for iz, z in enumerate(planes):
+                path = files.get((t, c, z))
+                if path is None:
+                    spot = ", ".join(f"{n} {v}" for n, v in (("t", t), ("channel", c), ("z", z))
+                                     if v is not None)
+                    raise DataError(f"{group}: no file for {spot}")
+                images[it, ic, iz] = opening.image(Source(path, ""))
+    first = images[0, 0, 0].about
+    for image in images.values():
+        _require_plane(image.about, first)
+    shape = (len(frames), len(channels), len(planes), *first.shape[3:])
+    names = tuple(str(i + 1) if c is None else str(c) for i, c in enumerate(channels))
+    chunk = max(i.about.row_chunk for i in images.values())
+    return images, replace(first, shape=shape, channels=names, row_chunk=chunk)
+
+
+def _require_plane(about: About, first: About) -> None:
+    if about.shape[:3] != (1, 1, 1):
+        t, c, z = about.shape[:3]
+        raise DataError(f"{about.where}: holds {t} frames, {c} channels, {z} planes; a pattern "
+                        "with channel, t or z takes files of one plane")
+    if (about.shape, about.dtype) != (first.shape, first.dtype):
+        raise DataError(
+            f"{about.where}: {about.shape[3]} x {about.shape[4]} {about.dtype}, but "
+            f"{first.where} is {first.shape[3]} x {first.shape[4]} {first.dtype}"
+        )
+
+
+def _renamed(found: tuple[str, ...], wanted: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """Channels renamed in order, or by `found=name`."""
+    if not wanted:
+        return found
+    if any("=" in w for w in wanted):
+        table = dict(w.split("=", 1) for w in wanted if "=" in w)
+        strangers = sorted(set(table) - set(found))
+        if strangers:
+            raise DataError(f"{where}: channel {strangers[0]!r} not found; it has "
+                            f"{', '.join(found)}")
+        return tuple(table.get(name, name) for name in found)
+    if len(wanted) != len(found):
+        raise DataError(f"{where}: {len(found)} channels ({', '.join(found)}), "
+                        f"{len(wanted)} names in --channel-names")
+    return wanted

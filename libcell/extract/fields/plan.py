@@ -1,0 +1,103 @@
+"""Which files make which field of view."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from libcell.data import layout
+from libcell.data import open as opening
+from libcell.errors import CellError, DataError
+from libcell.extract.kernels import pattern as names
+from libcell.extract.kernels.pattern import Place
+from libcell.run.inputs import natural
+
+Spot = tuple[int, str | None, int]  # frame, channel, plane
+
+
+@dataclass(frozen=True)
+class FieldFiles:
+    """One field of view before it is read: its group, columns and files by (t, channel, z)."""
+
+    group: str
+    metadata: dict[str, Any]
+    files: dict[Spot, Path]
+    source_group: str | None = None
+
+
+def plan_fields(
+    paths: list[Path], pattern: str | None, plate: str | None, layout_path: str | None = None
+) -> list[FieldFiles]:
+    """Every field of view that the files make, plates in well order.
+
+    Without a pattern every image of every file is a field of view of its own.
+    """
+    fields = _by_pattern(paths, pattern, plate) if pattern else _one_each(paths)
+    return _with_layout(fields, Path(layout_path)) if layout_path else fields
+
+
+def _by_pattern(paths: list[Path], pattern: str, plate: str | None) -> list[FieldFiles]:
+    expression = names.compile_pattern(pattern)
+    found: dict[Any, dict[Spot, Path]] = {}
+    places: dict[Any, Place] = {}
+    strangers = []
+    for path in paths:
+        try:
+            place = names.parse(expression, path.as_posix())
+        except DataError:
+            strangers.append(path.name)
+            continue
+        places.setdefault(place.field, place)
+        files = found.setdefault(place.field, {})
+        spot = (place.t, place.channel, place.z)
+        if spot in files:
+            raise DataError(f"{path} and {files[spot]}: the pattern gives both the same place")
+        files[spot] = path
+    if strangers:
+        raise DataError(
+            f"{len(strangers)} of {len(paths)} files do not match --pattern "
+            f"{pattern}, e.g. {strangers[0]}"
+        )
+    plates = len({p.plate for p in places.values()})
+    on_plate = all(p.well for p in places.values())
+    made = [
+        FieldFiles(names.group_name(places[key], plates) if len(found) > 1 or on_plate else "",
+                   names.metadata(places[key], plate if on_plate else None), files)
+        for key, files in found.items()
+    ]
+    return _distinct(sorted(made, key=lambda f: natural(f.group)))
+
+
+def _distinct(fields: list[FieldFiles]) -> list[FieldFiles]:
+    groups = names.unique(f.group for f in fields)
+    return [replace(f, group=g) for f, g in zip(fields, groups)]
+
+
+def _one_each(paths: list[Path]) -> list[FieldFiles]:
+    made = []
+    for path in paths:
+        stem = names.plain(path.name.split(".")[0])
+        for group in _inside(path):
+            name = group if len(paths) == 1 else f"{stem}/{group}".rstrip("/")
+            made.append(FieldFiles(name, {}, {(0, None, 0): path}, group))
+    return _distinct(made)
+
+
+def _inside(path: Path) -> list[str]:
+    """Images in a file. A file that cannot be read is left to the block that reads it."""
+    try:
+        return opening.groups(path)
+    except CellError:
+        return [""]
+
+
+def _with_layout(fields: list[FieldFiles], path: Path) -> list[FieldFiles]:
+    known = layout.read(path)
+    made = []
+    for field in fields:
+        well = field.metadata.get("Metadata_Well")
+        if not well:
+            raise DataError(f"--layout {path}: field {field.group or '(the image)'} has no well; "
+                            "name it in --pattern")
+        more = layout.lookup(known, field.metadata.get("Metadata_Plate"), well)
+        made.append(replace(field, metadata=field.metadata | more))
+    return made

@@ -1,0 +1,152 @@
+"""Label images or binary masks of another program to a label store that fits its image store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from libcell.run.method import Method, Opt
+from libcell.run.workers import Block
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from libcell.data.image import About
+    from libcell.run.job import Job
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which image the masks belong to, and how their names tell the field of view."""
+
+    like: Annotated[str, Opt("image store that the masks belong to", path=True)]
+    pattern: Annotated[str | None, Opt(
+        "file names, as for `images`; without it a mask belongs to the image of its own name"
+    )] = None
+    compartment: Annotated[str, Opt("name of the label image: nuclei, cells, ...")] = "nuclei"
+    components: Annotated[bool, Opt(
+        "masks are binary: number their connected components", ("--components",))] = False
+
+
+def run(job: Job, options: Options) -> None:
+    """Write the masks of every field of view, then the root."""
+    from libcell.data import digests, labels
+
+    pairs = match(job.inputs.paths(), options)
+    blocks = [
+        Block(group, {"root": job.root, "like": options.like, "group": group, "files": files,
+                      "compartment": options.compartment, "components": options.components,
+                      "link": job.link(_path(options.like))})
+        for group, files in pairs
+    ]
+    groups, content, files_seen = [], [], []
+    for block, done in job.map("fields", write_field, blocks):
+        groups.append(block.args["group"])
+        content.append(done["digest"])
+        files_seen.append(done["files"])
+        job.part("labels", block.args["group"], done["n"])
+    job.settle()
+    mark = {"role": "input", "schema": None, "digest": digests.of_json(files_seen)}
+    labels.seal(job.root, groups, [options.compartment], content, job.provenance([mark]))
+    job.publish("labels", len(groups))
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path
+
+    return Path(text)
+
+
+def match(paths: list[Path], options: Options) -> list[tuple[str, dict[Any, Path]]]:
+    """(group, files) for every field of view that has masks, in the image store's order.
+
+    DataError names masks that belong to no field of view.
+    """
+    from libcell.data import open as opening
+    from libcell.errors import DataError
+    from libcell.extract.fields.plan import plan_fields
+
+    groups = opening.groups(_path(options.like))
+    fields = plan_fields(paths, options.pattern, None)
+    if len(fields) == 1 and len(groups) == 1:
+        return [(groups[0], fields[0].files)]
+    found = {_key(f.group): f.files for f in fields}
+    lost = sorted(set(found) - {_key(g) for g in groups})
+    if lost:
+        raise DataError(
+            f"{options.like}: has no field of view for {len(lost)} of {len(found)} masks, "
+            f"e.g. {lost[0]}; its fields are {', '.join(groups[:4])} (see --pattern)"
+        )
+    return [(g, found[_key(g)]) for g in groups if _key(g) in found]
+
+
+def _key(group: str) -> str:
+    """Group without leading zeros in a well's column, so that A/1/0 meets A/01/0."""
+    parts = group.split("/")
+    return "/".join(p.lstrip("0") or "0" if p.isdigit() else p for p in parts)
+
+
+def write_field(
+    root: Path, like: str, group: str, files: dict[Any, Path], compartment: str,
+    components: bool, link: str | None,
+) -> dict[str, Any]:
+    """Read, check and write the masks of one field of view."""
+    import hashlib
+
+    from libcell.data import images, labels
+    from libcell.data import open as opening
+    from libcell.data.images import Source
+    from libcell.extract.fields.assemble import assemble
+
+    image = opening.image(Source(_path(like), group)).about
+    masks = assemble(group, {}, files, None)
+    _require_masks(masks.about, image)
+    levels = labels.create(root, image, [compartment], link)[compartment]
+    seal, count = hashlib.sha256(), 0
+    for t in range(image.shape[0]):
+        found = as_labels(masks.read(t, 0, slice(None)), components, masks.about.where)
+        count += len(set(found[found > 0].tolist()))
+        seal.update(found.tobytes())
+        for y in range(0, found.shape[1], images.SHARD):
+            for x in range(0, found.shape[2], images.SHARD):
+                part = found[:, y : y + images.SHARD, x : x + images.SHARD]
+                images.write_region(levels, t, 0, y, x, part, mean=False)
+    return {"n": count, "digest": f"sha256:{seal.hexdigest()}", "files": masks.digest()}
+
+
+def _require_masks(masks: About, image: About) -> None:
+    from libcell.data import labels
+    from libcell.errors import DataError
+
+    if masks.shape[1] != 1:
+        raise DataError(f"{masks.where}: has {masks.shape[1]} channels; a label image has one")
+    labels.require_fit(masks, image)
+
+
+def as_labels(values: Any, components: bool, where: str) -> Any:
+    """(Z,Y,X) masks of any dtype as uint32 labels. DataError for what is no label."""
+    import numpy as np
+    from scipy import ndimage
+
+    from libcell.errors import DataError
+
+    if components:
+        structure = np.ones((3,) * values.ndim)
+        return ndimage.label(values > 0, structure)[0].astype(np.uint32)
+    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values % 1 == 0).all()):
+        raise DataError(f"{where}: holds fractions; labels are whole numbers")
+    if values.size and (values.min() < 0 or values.max() > np.iinfo(np.uint32).max):
+        raise DataError(f"{where}: labels from {values.min()} to {values.max()} do not fit uint32")
+    return values.astype(np.uint32)
+
+
+METHOD = Method(
+    name="labels",
+    summary="Masks of another program to a label store that fits its image store.",
+    run=run,
+    options=Options,
+    reads=("files",),
+    writes="labels",
+    suffix=".labels.ome.zarr",
+    example="cell-extract labels 'masks/*.tif' --like x.ome.zarr -o x.labels.ome.zarr",
+)

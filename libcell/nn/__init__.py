@@ -1,0 +1,1 @@
+"""Networks and losses shared by train, segment, track and explain. Knows tensors, no files."""
