@@ -1,0 +1,59 @@
+"""Models on disk: tensors in safetensors, a card in JSON. Nothing that could run code."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+from libcell.errors import DataError, MissingInput
+from libcell.schema import versions
+from libcell.schema.stores import Model
+
+WEIGHTS = "model.safetensors"
+CARD = "model.json"
+
+
+def save(root: Path, tensors: dict[str, np.ndarray], card: Mapping[str, Any]) -> None:
+    """Write a model's tensors and, last, its card; `card` must be a valid one."""
+    full = {"schema": versions.tag("model")} | dict(card)
+    Model.model_validate(full)
+    root.mkdir(parents=True, exist_ok=True)
+    safetensors.numpy.save_file(dict(sorted(tensors.items())), root / WEIGHTS)
+    text = json.dumps(full, indent=1, ensure_ascii=False, allow_nan=False)
+    (root / CARD).write_text(text + "\n")
+
+
+def load_card(path: Path) -> dict[str, Any]:
+    """A model's card. MissingInput or DataError in one line."""
+    file = path / CARD
+    if not path.exists():
+        raise MissingInput(f"{path}: not found")
+    if not file.is_file():
+        raise DataError(f"{path}: not a model (it has no {CARD})")
+    try:
+        card: dict[str, Any] = json.loads(file.read_text())
+        versions.require(card.get("schema"), "model", where=str(path))
+        Model.model_validate(card)
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
+        raise DataError(f"{file}: not a readable model card ({error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: not a valid model card: {place}: {first['msg']}") from error
+    return card
+
+
+def load_tensors(path: Path) -> dict[str, np.ndarray]:
+    """A model's tensors; DataError if the file is damaged."""
+    file = path / WEIGHTS
+    if not file.is_file():
+        raise DataError(f"{path}: holds no {WEIGHTS}")
+    try:
+        return dict(safetensors.numpy.load_file(file))
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise DataError(f"{file}: not readable ({error})") from error

@@ -1,0 +1,1 @@
+"""Feature tables as matrices: columns, targets and groups of a classifier."""

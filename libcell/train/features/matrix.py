@@ -1,0 +1,76 @@
+"""From a table to a matrix of features, a target and groups."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from libcell.errors import DataError
+
+WELL = ("Metadata_Plate", "Metadata_Well")
+
+
+def matrix(table: pa.Table, names: Sequence[str]) -> np.ndarray:
+    """Float64 (n, p) of the columns `names`; nulls are NaN."""
+    columns = [
+        table.column(n).cast(pa.float64()).to_numpy(zero_copy_only=False) for n in names
+    ]
+    return np.column_stack(columns) if columns else np.empty((table.num_rows, 0))
+
+
+def column_text(table: pa.Table, name: str, what: str) -> np.ndarray:
+    """A column as text (n,), None where null. DataError names the columns there are."""
+    if name not in table.column_names:
+        own = ", ".join(n for n in table.column_names if n.startswith("Metadata_"))
+        raise DataError(f"{what} {name!r}: no such column; the table has {own}")
+    return table.column(name).cast(pa.string()).to_numpy(zero_copy_only=False)
+
+
+def default_group(table: pa.Table) -> tuple[str, ...]:
+    """Columns whose rows must not be parted: wells where there are any, else images."""
+    def told(name: str) -> bool:
+        return name in table.column_names and table.column(name).null_count < table.num_rows
+
+    if told("Metadata_Well"):
+        return tuple(n for n in WELL if told(n))
+    return ("Metadata_Plate",) if told("Metadata_Plate") else ("Metadata_Image",)
+
+
+def groups(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
+    """The group of each row (n,) as text: the values of `columns` joined by /.
+
+    A well's name repeats on every plate, so the plate belongs to it.
+    """
+    parts = [column_text(table, c, "--group") for c in columns]
+    missing = [c for c, p in zip(columns, parts) if any(v is None for v in p)]
+    if missing:
+        raise DataError(f"--group {missing[0]}: some rows have no value")
+    return np.array(["/".join(row) for row in zip(*parts)], dtype=object)
+
+
+def chosen_rows(table: pa.Table, target: str, classes: Sequence[str]) -> pa.Table:
+    """Rows that have a target, of the classes asked for (all if none is named)."""
+    values = column_text(table, target, "--target")
+    keep = np.array([v is not None and (not classes or v in classes) for v in values], bool)
+    unknown = sorted(set(classes) - set(values.tolist()))
+    if unknown:
+        there = ", ".join(sorted({str(v) for v in values if v is not None}))
+        raise DataError(f"--classes: {target} never is {unknown[0]!r}; it is one of {there}")
+    return table.filter(pa.array(keep))
+
+
+def sampled(table: pa.Table, labels: np.ndarray, per_class: int, seed: int) -> np.ndarray:
+    """Row numbers, sorted: at most `per_class` rows of each class, drawn without replacement."""
+    random = np.random.default_rng(seed)
+    kept = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        kept.append(random.permutation(rows)[:per_class])
+    return np.sort(np.concatenate(kept))
+
+
+def row_count(table: pa.Table, column: str) -> dict[str, int]:
+    """How often each value of a column occurs."""
+    counted = pc.value_counts(table.column(column).combine_chunks())
+    return {str(c["values"]): int(c["counts"]) for c in counted.to_pylist()}

@@ -1,0 +1,168 @@
+"""A random forest on a feature table, wells held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from libcell.run.method import Method, Opt
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from libcell.run.job import Job
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is learnt, from which columns, and how the rows are split."""
+
+    target: Annotated[str, Opt("column with the class, e.g. Metadata_Condition")]
+    group: Annotated[tuple[str, ...], Opt(
+        "columns whose rows stay together in the split [plate and well]")] = ()
+    classes: Annotated[tuple[str, ...], Opt("classes to learn [all]")] = ()
+    compartments: Annotated[tuple[str, ...], Opt("use features of these, e.g. Nuclei")] = ()
+    families: Annotated[tuple[str, ...], Opt("use these families, e.g. AreaShape")] = ()
+    channels: Annotated[tuple[str, ...], Opt("use features of these channels")] = ()
+    location: Annotated[bool, Opt("use positions in the image, too", ("--location",))] = False
+    fractions: Annotated[tuple[float, ...], Opt("train, validation, test")] = (0.6, 0.1, 0.3)
+    per_class: Annotated[int | None, Opt("train on at most this many rows of a class",
+                                         least=1)] = None
+    trees: Annotated[int, Opt("number of trees", least=1)] = 300
+    max_depth: Annotated[int | None, Opt("deepest level of a tree", least=1)] = None
+    min_samples_leaf: Annotated[int, Opt("fewest rows in a leaf", least=1)] = 1
+    max_features: Annotated[str, Opt("columns tried at each split: sqrt, log2 or a fraction")] = (
+        "sqrt")
+    unweighted: Annotated[bool, Opt("do not weight classes by their rarity",
+                                    ("--unweighted",))] = False
+
+
+def run(job: Job, options: Options) -> None:
+    """Split, fit, score on what was held out, save."""
+    import numpy as np
+
+    from libcell.data import models
+    from libcell.train.features import matrix
+    from libcell.train.kernels import cleaning, columns, forest, splits
+
+    table = job.inputs.table("features", "embeddings")
+    rows = matrix.chosen_rows(table, options.target, options.classes)
+    labels = matrix.column_text(rows, options.target, "--target")
+    group_columns = options.group or matrix.default_group(rows)
+    groups = matrix.groups(rows, group_columns)
+    classes, y = np.unique(labels.astype(str), return_inverse=True)
+    split = splits.group_split(y, groups, fractions=_fractions(options), seed=job.seed)
+    names = columns.choose_columns(
+        rows.column_names, compartments=options.compartments or None,
+        families=options.families or None, channels=options.channels or None,
+        location=options.location)
+    X, cleaned = cleaning.clean_matrix(matrix.matrix(rows, names), names, split == "train")
+    train = np.flatnonzero(split == "train")
+    if options.per_class:
+        train = train[matrix.sampled(rows, y[train], options.per_class, job.seed)]
+    fitted = forest.fit_forest(
+        X[train], y[train], n_trees=options.trees, max_depth=options.max_depth,
+        min_samples_leaf=options.min_samples_leaf, max_features=_max_features(options),
+        class_weight=None if options.unweighted else "balanced", seed=job.seed,
+        workers=job.pool.width)
+    figures = _figures(forest.predict_proba(fitted, X), y, classes, split, groups, job.seed)
+    card = {
+        "provenance": job.provenance(),
+        "architecture": "random-forest",
+        "classes": classes.tolist(),
+        "target": options.target,
+        "input": {"kind": _kind(table), "columns": list(cleaned.kept)},
+        "training_data": job.inputs.digest()["digest"],
+        "split": _split_card(group_columns, groups, split, y, classes, X),
+        "metrics": figures,
+        "seed": job.seed,
+    }
+    models.save(job.root, fitted.to_tensors(), card)
+    for warning in card["split"]["warnings"]:
+        job.reporter.warn(warning)
+    held = figures.get("test") or figures.get("validation") or {}
+    job.publish("model", len(train), **{k: held[k] for k in ("balanced_accuracy", "macro_f1")
+                                        if k in held})
+
+
+def _kind(table: pa.Table) -> str:
+    return (table.schema.metadata or {}).get(b"schema", b"features/1").decode().split("/")[0]
+
+
+def _fractions(options: Options) -> tuple[float, float, float]:
+    from libcell.errors import UsageFault
+
+    try:
+        train, validation, test = (float(f) for f in options.fractions)
+    except ValueError as error:
+        raise UsageFault("--fractions: expected three numbers, e.g. 0.6,0.1,0.3") from error
+    return train, validation, test
+
+
+def _max_features(options: Options) -> Any:
+    from libcell.errors import UsageFault
+
+    if options.max_features in ("sqrt", "log2"):
+        return options.max_features
+    try:
+        fraction = float(options.max_features)
+    except ValueError:
+        fraction = 0.0
+    if not 0 < fraction <= 1:
+        raise UsageFault("--max-features: expected sqrt, log2 or a fraction in (0, 1]")
+    return fraction
+
+
+def _figures(
+    proba: np.ndarray, y: np.ndarray, classes: np.ndarray, split: np.ndarray, groups: np.ndarray,
+    seed: int,
+) -> dict[str, Any]:
+    """Scores of the held-out parts; NaN becomes null."""
+    from libcell.train.features.figures import brief
+    from libcell.train.kernels import scores
+
+    made = {}
+    for part in ("validation", "test"):
+        rows = split == part
+        if rows.any():
+            full = scores.classification_scores(
+                classes[y[rows]], proba[rows], classes, groups[rows], seed=seed)
+            made[part] = brief(full)
+    return made
+
+
+def _split_card(
+    columns: tuple[str, ...], groups: np.ndarray, split: np.ndarray, y: np.ndarray,
+    classes: np.ndarray, X: np.ndarray,
+) -> dict[str, Any]:
+    """Which groups are in which part, what leaks, which class is missing where."""
+    import numpy as np
+
+    from libcell.train.kernels import split_audit
+
+    leaks = split_audit.audit(groups, split, rows=X)
+    absent = split_audit.absent_classes(classes[y], split)
+    warnings = [f"class {a.label} is not in {a.split}" for a in absent]
+    warnings += [f"{k.kind} {k.what} is in {' and '.join(map(str, k.splits))}" for k in leaks[:5]]
+    return {
+        "by": list(columns),
+        "groups": {p: sorted(np.unique(groups[split == p]).tolist())
+                   for p in ("train", "validation", "test")},
+        "rows": {p: int((split == p).sum()) for p in ("train", "validation", "test")},
+        "leaks": len(leaks),
+        "warnings": warnings,
+    }
+
+
+METHOD = Method(
+    name="forest",
+    summary="A random forest on a feature table, whole wells held out for the test.",
+    run=run,
+    options=Options,
+    reads=("features", "embeddings"),
+    writes="model",
+    suffix=".model",
+    example="cell-train forest f.parquet --target Metadata_Condition -o c.model",
+    paper="Breiman 2001, doi:10.1023/A:1010933404324",
+)

@@ -1,0 +1,117 @@
+"""A model's class and probabilities for every row of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from libcell.run.method import Method, Opt
+from libcell.run.workers import Block
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from libcell.run.job import Job
+
+ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which model, and what is already known of the rows."""
+
+    model: Annotated[str, Opt("model that `cell-train` made", ("-m", "--model"), path=True)]
+    target: Annotated[str | None, Opt("column with the known class [the model's target]")] = None
+
+
+def run(job: Job, options: Options) -> None:
+    """Predict block by block."""
+    from pathlib import Path
+
+    from libcell.data import models
+
+    path = Path(options.model)
+    card = models.load_card(path)
+    table = job.inputs.table(card["input"]["kind"])
+    _require_columns(table, card, path)
+    scratch = job.parts / "input.arrow"
+    _store(scratch, table)
+    blocks = [
+        Block(f"rows {i}", {"table": scratch, "start": i, "model": path,
+                            "target": options.target or card["target"]})
+        for i in range(0, max(table.num_rows, 1), ROWS)
+    ]
+    job.table("predictions", "predict", predict_rows, blocks)
+
+
+def _store(path: Path, table: pa.Table) -> None:
+    from libcell.data import tables
+
+    tables.write_part(path, table)
+
+
+def _require_columns(table: pa.Table, card: dict[str, Any], path: Path) -> None:
+    from libcell.errors import DataError
+
+    absent = [c for c in card["input"]["columns"] or () if c not in table.column_names]
+    if absent:
+        raise DataError(f"{path}: needs {len(absent)} columns that the table lacks, "
+                        f"e.g. {', '.join(absent[:3])}")
+
+
+def predict_rows(table: Path, start: int, model: Path, target: str) -> pa.Table:
+    """Table `predictions` of rows start : start + 65536."""
+    import numpy as np
+
+    from libcell.data import models, tables
+    from libcell.train.features import matrix
+    from libcell.train.kernels import forest_arrays, forest_walk
+
+    card = models.load_card(model)
+    arrays = forest_arrays.ForestArrays.from_tensors(models.load_tensors(model))
+    rows = tables.read_part(table).slice(start, ROWS)
+    X = matrix.matrix(rows, card["input"]["columns"])
+    proba = forest_walk.predict_proba(arrays, X)
+    classes = np.array(card["classes"], dtype=object)
+    own = {n: rows.column(n) for n in rows.column_names if n.startswith("Metadata_")}
+    known = matrix.column_text(rows, target, "--target") if target in own else [None] * len(X)
+    columns = {
+        "object_id": rows.column("object_id"),
+        **{k: own.pop(k) for k in list(own) if k in _KEYS},
+        "target": known,
+        "predicted": classes[proba.argmax(axis=1)] if len(X) else [],
+        "split": _split_of(rows, card["split"]),
+        **own,
+        **{f"p_{c}": proba[:, i] for i, c in enumerate(classes)},
+    }
+    return tables.from_columns("predictions", columns)
+
+
+_KEYS = ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "Metadata_Image", "Metadata_T",
+         "Metadata_Label", "Metadata_Compartment")
+
+
+def _split_of(rows: pa.Table, split: dict[str, Any]) -> list[str]:
+    """The part of the model's own split that each row's group was in; `new` for others."""
+    from libcell.train.features import matrix
+
+    if any(c not in rows.column_names for c in split["by"]) or not rows.num_rows:
+        return ["new"] * rows.num_rows
+    part = {g: name for name, some in split["groups"].items() for g in some}
+    columns = [matrix.column_text(rows, c, "group") for c in split["by"]]
+    return [part.get("/".join(map(str, row)), "new") for row in zip(*columns)]
+
+
+METHOD = Method(
+    name="predict",
+    summary="A model's class and probabilities for every row of a table.",
+    run=run,
+    options=Options,
+    reads=("features", "embeddings"),
+    writes="predictions",
+    suffix=".parquet",
+    example="cell-train predict f.parquet -m c.model -o p.parquet",
+    streams=True,
+)
