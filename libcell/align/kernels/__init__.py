@@ -1,0 +1,1 @@
+"""Array kernels of cell-align: pixels in, shifts and pixels out; no paths, no printing."""
