@@ -1,13 +1,14 @@
 """Carry out one subcommand: open inputs, output and workers, run the method, say how it went."""
 
 import contextlib
+import io
 import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from libcell import __version__
 from libcell.cli.config import dump
@@ -32,7 +33,8 @@ def execute(room: str, method: Method, common: Common, options: Any, given: list
                         log_json=common.log_json, records=not to_stdout)
     if common.skip_existing and not to_stdout and Path(str(common.output)).exists():
         return _skip(method, Path(str(common.output)), terminal)
-    inputs = Inputs(given, sys.stdin.buffer if given == ["-"] else None)
+    stream = cast(io.BufferedReader, sys.stdin.buffer) if given == ["-"] else None
+    inputs = Inputs(given, stream)
     if common.dry_run:
         return _dry_run(room, method, common, options, inputs)
     try:
@@ -62,7 +64,8 @@ def _require(room: str, method: Method, common: Common, given: list[str]) -> Non
 def _require_suffix(method: Method, common: Common) -> None:
     """A wrong suffix now would be a wrong kind of input to the next command."""
     name = str(common.output)
-    wanted = (method.suffix, f"{method.suffix}.zip") if "zarr" in method.suffix else (method.suffix,)
+    zipped = (f"{method.suffix}.zip",) if "zarr" in method.suffix else ()
+    wanted = (method.suffix, *zipped)
     if name != "-" and method.suffix and not name.rstrip("/").endswith(wanted):
         raise UsageFault(f"-o {name}: this method writes {method.writes}/1; "
                          f"name it x{method.suffix}")

@@ -49,7 +49,7 @@ def build(room: str, method: Method) -> Any:
 
 
 def _parameter(field: OptionField, variable: str) -> inspect.Parameter:
-    kind: Any = Literal[field.opt.choices] if field.opt.choices else field.kind  # type: ignore[valid-type]
+    kind: Any = Literal[field.opt.choices] if field.opt.choices else field.kind
     required = field.required and field.name != "output"
     if field.many:
         kind = list[kind]

@@ -37,7 +37,6 @@ class Options:
 
 def run(job: Job, options: Options) -> None:
     """List the objects, then fill the store shard by shard."""
-    from pathlib import Path
 
     import pyarrow.parquet as pq
 
@@ -193,13 +192,15 @@ def fill_shard(
 
 def _by_frame(rows: pa.Table) -> list[tuple[tuple[str, int], pa.Table]]:
     """Runs of rows of the same image and frame, in order."""
+    from itertools import pairwise
+
     import numpy as np
 
     images = rows.column("Metadata_Image").to_numpy(zero_copy_only=False)
     frames = rows.column("Metadata_T").to_numpy()
     new = np.flatnonzero((images[1:] != images[:-1]) | (frames[1:] != frames[:-1])) + 1
     edges = [0, *new.tolist(), rows.num_rows]
-    return [((images[a], int(frames[a])), rows.slice(a, b - a)) for a, b in zip(edges, edges[1:])]
+    return [((images[a], int(frames[a])), rows.slice(a, b - a)) for a, b in pairwise(edges)]
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The stores and tables on disk, and readers of foreign formats. Paths live here and nowhere above."""
+"""The stores and tables on disk, and readers of foreign formats: where paths live."""

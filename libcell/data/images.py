@@ -32,7 +32,7 @@ def open_root(path: Path) -> zarr.Group:
         if path.suffix == ".zip":
             store = zarr.storage.ZipStore(path, mode="r")
         return zarr.open_group(store, mode="r")
-    except Exception as error:  # noqa: BLE001  zarr raises a dozen kinds for a broken store
+    except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: not a readable zarr store ({reason})") from error
 
@@ -81,10 +81,10 @@ class Source:
 class ZarrImage:
     """One OME-Zarr image; see the protocol `Image`."""
 
-    def __init__(self, group: zarr.Group, about: About, axes: tuple[str, ...], level: str):
+    def __init__(self, array: zarr.Array, about: About, axes: tuple[str, ...]):
         self.about = about
         self._axes = axes
-        self._array = group[level]
+        self._array = array
 
     def read(
         self, t: int = 0, c: int = 0, z: slice = ALL, y: slice = ALL, x: slice = ALL
@@ -93,7 +93,7 @@ class ZarrImage:
         spans: dict[str, slice | int] = {"t": t, "c": c, "z": z, "y": y, "x": x}
         try:
             values = np.asarray(self._array[tuple(spans[a] for a in self._axes)])
-        except Exception as error:  # noqa: BLE001  codecs raise their own kinds on bad chunks
+        except Exception as error:
             raise DataError(f"{self.about.where}: cannot be decoded ({error})") from error
         return values if "z" in self._axes else values[np.newaxis]
 
@@ -107,10 +107,9 @@ def open_image(root: zarr.Group, path: str, group: str, store: Path) -> ZarrImag
         raise DataError(f"{where}: no such field of view in this store") from error
     attributes: dict[str, Any] = dict(node.attrs)
     scale = ngff.read_multiscale(attributes, where)
-    try:
-        array = node[scale.levels[0]]
-    except KeyError as error:
-        raise DataError(f"{where}: level {scale.levels[0]!r} is missing") from error
+    array = node.get(scale.levels[0]) if isinstance(node, zarr.Group) else None
+    if not isinstance(node, zarr.Group) or not isinstance(array, zarr.Array):
+        raise DataError(f"{where}: level {scale.levels[0]!r} is missing")
     if array.ndim != len(scale.axes):
         raise DataError(f"{where}: {array.ndim} axes in the array, {len(scale.axes)} in metadata")
     size = dict(zip(scale.axes, array.shape))
@@ -127,7 +126,7 @@ def open_image(root: zarr.Group, path: str, group: str, store: Path) -> ZarrImag
         row_chunk=dict(zip(scale.axes, array.chunks))["y"],
         metadata=dict(attributes.get("metadata", {})) or _from_group(group),
     )
-    return ZarrImage(node, about, scale.axes, scale.levels[0])
+    return ZarrImage(array, about, scale.axes)
 
 
 def _from_group(group: str) -> dict[str, Any]:
@@ -241,13 +240,12 @@ def _halved(plane: np.ndarray) -> np.ndarray:
     """(Z,Y,X) averaged 2 x 2 in its own dtype; an odd last row or column is repeated."""
     odd = [(0, 0), (0, plane.shape[1] % 2), (0, plane.shape[2] % 2)]
     full = np.pad(plane, odd, mode="edge") if any(p[1] for p in odd) else plane
-    wide = np.float32 if plane.dtype.kind == "f" else np.uint32
-    if plane.dtype.kind == "i":
-        wide = np.int32
+    wide = {"f": np.dtype(np.float32), "i": np.dtype(np.int32)}.get(
+        plane.dtype.kind, np.dtype(np.uint32))
     total = full[:, ::2, ::2].astype(wide)
     for dy, dx in ((0, 1), (1, 0), (1, 1)):
         total += full[:, dy::2, dx::2]
-    return (total / 4 if wide == np.float32 else (total + 2) // 4).astype(plane.dtype)
+    return (total / 4 if wide.kind == "f" else (total + 2) // 4).astype(plane.dtype)
 
 
 def open_source(source: Source) -> Image:

@@ -47,7 +47,8 @@ def _array(values: Any, kind: pa.DataType, table: str, column: str) -> pa.Array:
             return values.cast(kind)
         return pa.array(values, type=kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-        raise DataError(f"table {table}: column {column!r} does not fit {kind} ({error})") from error
+        text = f"table {table}: column {column!r} does not fit {kind} ({error})"
+        raise DataError(text) from error
 
 
 def _open_column(values: Any) -> pa.Array:

@@ -146,7 +146,7 @@ def index_table(
 
     names = [f"{p.parent.name}/{p.stem}" for p in paths]
     own = {_column(k): [r.get(k) for r in rows] for k in rows[0]}
-    frames = own.pop("Metadata_T", [0] * len(paths))
+    frames: list[Any] = own.pop("Metadata_T", [0] * len(paths))
     heights, widths = (np.array([s[i] for s in sizes], np.int32) for i in (0, 1))
     ids = [object_ids(n, t, "cells", [1])[0] for n, t in zip(names, frames)]
     columns: dict[str, Any] = {

@@ -197,7 +197,7 @@ def _parse(line: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
         if isinstance(entry["path"], str) and isinstance(entry["schema"], str):
-            return entry  # type: ignore[no-any-return]
+            return entry
     except (json.JSONDecodeError, KeyError, TypeError):
         pass
     raise DataError(f"standard input: not a record with schema and path: {line[:80]}")

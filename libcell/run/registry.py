@@ -53,7 +53,7 @@ def load(room: str, name: str) -> Method:
     """Import one method. UsageFault if there is none of that name."""
     if name in _own(room):
         module = importlib.import_module(f"libcell.{room}.{name.replace('-', '_')}")
-        return module.METHOD  # type: ignore[no-any-return]
+        return module.METHOD
     plugins = _plugins(room)
     if name not in plugins:
         raise UsageFault(f"no method {name!r}; there are {', '.join(names(room))}")
@@ -61,4 +61,4 @@ def load(room: str, name: str) -> Method:
         module = importlib.import_module(plugins[name].partition(":")[0])
     except ImportError as error:
         raise Unavailable(f"{name}: its package cannot be imported ({error})") from error
-    return module.METHOD  # type: ignore[no-any-return]
+    return module.METHOD

@@ -1,4 +1,4 @@
-"""What a running job tells whoever watches; the command line prints it, a library caller need not."""
+"""What a running job tells whoever watches; the command line prints it."""
 
 from typing import Any
 

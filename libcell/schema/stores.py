@@ -41,7 +41,7 @@ class Labels(GroupedStore):
     """
 
     schema_: Literal["labels/1"] = Field(alias="schema")
-    ome: dict[str, Any] = Field(description="OME-NGFF 0.5: a `labels` group that lists all label images")
+    ome: dict[str, Any] = Field(description="OME-NGFF 0.5: a `labels` group that lists them all")
     compartments: list[str] = Field(min_length=1)
 
 

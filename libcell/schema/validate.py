@@ -38,7 +38,8 @@ def _validate_file(path: Path) -> list[Violation]:
 def _validate_bundle(path: Path) -> list[Violation]:
     members = [name for name in BUNDLE if (path / name).exists()]
     if not members:
-        return [Violation(str(path), f"not an output of libcell; a bundle holds {', '.join(BUNDLE)}")]
+        text = f"not an output of libcell; a bundle holds {', '.join(BUNDLE)}"
+        return [Violation(str(path), text)]
     return [v for name in members for v in validate(path / name)]
 
 

@@ -1,1 +1,1 @@
-"""cell-train: train, predict, evaluate. One file per subcommand; array code in the sub-packages."""
+"""cell-train: train, predict, evaluate. One file per subcommand."""

@@ -47,7 +47,7 @@ class TiffImage:
             values = np.asarray(self._open()[tuple(spans[a] for a in self._axes)])
         except DataError:
             raise
-        except Exception as error:  # noqa: BLE001  codecs raise their own kinds on bad data
+        except Exception as error:
             raise DataError(f"{self._path}: cannot be decoded ({error})") from error
         return values if "Z" in self._axes else values[np.newaxis]
 
@@ -73,7 +73,7 @@ def open_file(path: Path) -> list[TiffImage]:
             return [TiffImage(path, s, i, "" if alone else str(i)) for i, s in enumerate(series)]
     except DataError:
         raise
-    except Exception as error:  # noqa: BLE001  a damaged header fails in many ways
+    except Exception as error:
         raise DataError(f"{path}: not a readable TIFF ({error})") from error
 
 

@@ -57,9 +57,9 @@ def _by_place(
     files: dict[Spot, Path], group: str
 ) -> tuple[dict[tuple[int, int, int], Image], About]:
     """Files that hold one channel, frame and plane each."""
-    frames, channels, planes = (
-        sorted({k[i] for k in files}, key=lambda v: natural(str(v))) for i in range(3)
-    )
+    frames = sorted({t for t, _, _ in files})
+    channels = sorted({c for _, c, _ in files}, key=lambda c: natural(str(c)))
+    planes = sorted({z for _, _, z in files})
     images: dict[tuple[int, int, int], Image] = {}
     for it, t in enumerate(frames):
         for ic, c in enumerate(channels):

@@ -1,0 +1,41 @@
+# Everything a newcomer needs: make demo, make test. All of it runs in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= $(or $(LIBCELL_TEST_DATA),../shared/data)
+
+.PHONY: install demo test check bench schemas docs clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# the whole pipeline on real images, through all eight commands, to a report
+demo: install
+	$(BIN)/python examples/demo.py --data $(DATA) --output demo
+
+# what CI runs
+test: install check
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# speed and memory against named peers, as ratios
+bench: install
+	$(BIN)/python -m tests.peers.bench --data $(DATA)
+
+# the JSON Schemas, from libcell/schema
+schemas: install
+	$(BIN)/python -m libcell.schema export schemas
+
+# one page per command and per schema, from --describe and the models
+docs: install
+	$(BIN)/python -m libcell.cli.pages docs
+
+clean:
+	rm -rf .venv demo .bench build dist
