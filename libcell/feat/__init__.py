@@ -1,1 +1,1 @@
-"""cell-feat: per-cell measurements. One file per subcommand; array code in the sub-packages."""
+"""cell-feat: per-cell measurements. One file per subcommand."""

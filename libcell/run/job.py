@@ -156,6 +156,22 @@ class Job:
         self, name: str, phase: str, function: Callable[..., Any], blocks: Iterable[Block]
     ) -> int:
         """Make one table from the tables that `function` returns per block; returns its rows."""
+        return self._assemble(name, self._parts(name, phase, function, blocks))
+
+    def collect(
+        self, phase: str, function: Callable[..., Any], blocks: Iterable[Block]
+    ) -> list[Path]:
+        """The tables that `function` returns per block, as part files in the blocks' order.
+
+        Raises unless every block is done (see `settle`).
+        """
+        files = self._parts("", phase, function, blocks)
+        self.settle()
+        return files
+
+    def _parts(
+        self, name: str, phase: str, function: Callable[..., Any], blocks: Iterable[Block]
+    ) -> list[Path]:
         from libcell.data import tables
 
         folder = self.parts
@@ -176,7 +192,7 @@ class Job:
                 self.sink(tables.conform(table, schema))
                 part.unlink()
             files.append(part)
-        return self._assemble(name, files)
+        return files
 
     def _assemble(self, name: str, files: list[Path]) -> int:
         from libcell.data import tables

@@ -1,1 +1,1 @@
-"""cell-track: link cells through time. One file per subcommand; array code in the sub-packages."""
+"""cell-track: link cells through time. One file per subcommand."""
