@@ -27,6 +27,12 @@ class _Methods(typer.core.TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return registry.names(self.room)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Name and summary of each method; their options are not built for that."""
+        rows = [(n, registry.load(self.room, n).summary) for n in registry.names(self.room)]
+        with formatter.section("Methods"):
+            formatter.write_dl(rows)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in registry.names(self.room):
             return None

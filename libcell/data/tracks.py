@@ -54,7 +54,7 @@ def graph_of(table: pa.Table) -> Graph:
               for r in first if parent[r]]
     between = np.array(births, np.int64).reshape(-1, 2)
     edges = np.concatenate([within, between])
-    mothers, counts = np.unique(between[:, 0], return_counts=True)
+    counts = np.unique(between[:, 0], return_counts=True)[1]
     return Graph(edges, score[edges[:, 1]], int((counts > 1).sum()))
 
 

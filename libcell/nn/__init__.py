@@ -1,1 +1,1 @@
-"""Networks and losses shared by train, segment, track and explain. Knows tensors, no files."""
+"""Models shared by train, segment, track and explain: networks, losses, forests. No files."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from libcell import __version__
 from libcell.errors import CellError, PartlyDone
 from libcell.run import workers
+from libcell.run.blocks import Block
 from libcell.run.inputs import Inputs, mark
 from libcell.run.journal import Journal
 from libcell.run.method import Method, option_fields
 from libcell.run.reporter import Reporter
-from libcell.run.workers import Block, Pool
+from libcell.run.workers import Pool
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,20 +10,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from libcell.errors import MissingInput, PartlyDone, Unavailable, UsageFault
+from libcell.run.blocks import Block
 
 AHEAD = 2  # blocks waiting per worker, so that none idles while a result is taken
-
-
-@dataclass(frozen=True)
-class Block:
-    """A unit of work: `key` names it in the journal and in messages, `args` is what to do."""
-
-    key: str
-    args: dict[str, Any] = field(default_factory=dict)
 
 
 class Future(Protocol):

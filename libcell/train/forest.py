@@ -43,8 +43,9 @@ def run(job: Job, options: Options) -> None:
     import numpy as np
 
     from libcell.data import models
-    from libcell.train.features import matrix
-    from libcell.train.kernels import cleaning, columns, forest, splits
+    from libcell.data import matrix
+    from libcell.schema import columns
+    from libcell.train.kernels import cleaning, forest, splits
 
     table = job.inputs.table("features", "embeddings")
     rows = matrix.chosen_rows(table, options.target, options.classes)
@@ -119,7 +120,7 @@ def _figures(
     seed: int,
 ) -> dict[str, Any]:
     """Scores of the held-out parts; NaN becomes null."""
-    from libcell.train.features.figures import brief
+    from libcell.train.kernels.figures import brief
     from libcell.train.kernels import scores
 
     made = {}

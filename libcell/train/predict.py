@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
-from libcell.run.workers import Block
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,8 +66,8 @@ def predict_rows(table: Path, start: int, model: Path, target: str) -> pa.Table:
     import numpy as np
 
     from libcell.data import models, tables
-    from libcell.train.features import matrix
-    from libcell.train.kernels import forest_arrays, forest_walk
+    from libcell.data import matrix
+    from libcell.nn import forest_arrays, forest_walk
 
     card = models.load_card(model)
     arrays = forest_arrays.ForestArrays.from_tensors(models.load_tensors(model))
@@ -95,7 +95,7 @@ _KEYS = ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "Metadata_Image", "
 
 def _split_of(rows: pa.Table, split: dict[str, Any]) -> list[str]:
     """The part of the model's own split that each row's group was in; `new` for others."""
-    from libcell.train.features import matrix
+    from libcell.data import matrix
 
     if any(c not in rows.column_names for c in split["by"]) or not rows.num_rows:
         return ["new"] * rows.num_rows

@@ -35,8 +35,8 @@ def run(job: Job, options: Options) -> None:
 
     from libcell.data import tables
     from libcell.errors import DataError
-    from libcell.train.features import matrix
-    from libcell.train.features.figures import plain
+    from libcell.data import matrix
+    from libcell.train.kernels.figures import plain
     from libcell.train.kernels import scores
 
     table = job.inputs.table("predictions")

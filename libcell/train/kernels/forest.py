@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from libcell.errors import DataError, UsageFault
-from libcell.train.kernels.forest_arrays import ForestArrays
-from libcell.train.kernels.forest_walk import as_float32, predict_proba
+from libcell.nn.forest_arrays import ForestArrays
+from libcell.nn.forest_walk import as_float32, predict_proba
 
 __all__ = ["ForestArrays", "fit_forest", "forest_arrays", "predict_proba"]
 

@@ -5,7 +5,7 @@ import pytest
 
 from libcell.errors import DataError, UsageFault
 from libcell.train.kernels.cleaning import clean_matrix
-from libcell.train.kernels.columns import (
+from libcell.schema.columns import (
     channels_in,
     choose_columns,
     column_groups,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from libcell.errors import DataError, UsageFault
-from libcell.train.kernels.importance import permutation_importance
+from libcell.explain.kernels.importance import permutation_importance
 
 GROUPS = {"shape": [0, 1], "intensity": [2], "all": [0, 1, 2]}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from libcell.errors import DataError
-from libcell.train.kernels.forest_arrays import LEAF, ForestArrays
+from libcell.nn.forest_arrays import LEAF, ForestArrays
 
 CHUNK_ROWS = 8192  # the walk's working set, about 40 bytes a row, then fits a core's cache
 

@@ -1,1 +1,0 @@
-"""Feature tables as matrices: columns, targets and groups of a classifier."""
