@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
-from libcell.run.workers import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Options:
     compartment: Annotated[str | None, Opt("label image to track [the first]")] = None
     motion: Annotated[str, Opt(
         "none; global: one shift for all; local: then as the neighbours moved",
-        choices=("none", "global", "local"))] = "none"
+        choices=("none", "global", "local"))] = "local"
     min_overlap: Annotated[float, Opt("shared part of the smaller of a pair",
                                       least=0, most=1)] = 0.1
     min_inside: Annotated[float, Opt("part of a daughter inside its mother",
@@ -56,7 +56,8 @@ def track_field(source: Source, options: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
     from libcell.data import labels, objects, tables
-    from libcell.track.kernels.overlap import LinkRules, track_frames
+    from libcell.track.kernels.builder import track_frames
+    from libcell.track.kernels.overlap import LinkRules
 
     given = Options(**options)
     compartment = given.compartment or labels.compartments_at(source)[0]
