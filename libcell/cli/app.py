@@ -1,5 +1,6 @@
 """A command: its subcommands from the registry, its errors in one line, its exit code."""
 
+import contextlib
 import os
 import sys
 from typing import Any, NoReturn
@@ -9,7 +10,6 @@ import typer.core
 import typer.main
 from typer.exceptions import TyperException
 
-from libcell import __version__
 from libcell.cli import subcommand
 from libcell.cli.config import default_map
 from libcell.errors import CellError, UsageFault
@@ -33,9 +33,17 @@ class _Methods(typer.core.TyperGroup):
         with formatter.section("Methods"):
             formatter.write_dl(rows)
 
+    def get_params(self, ctx: Any) -> Any:
+        """Flags with a default: typer reads one without through pydantic, and importing that
+        would double the time of `METHOD --help`."""
+        params = super().get_params(ctx)
+        for flag in params:
+            flag.default = flag.default or False
+        return params
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in registry.names(self.room):
-            return None
+        if cmd_name not in registry.names(self.room) and cmd_name.startswith("-"):
+            return None  # an option that there is not; typer says so
         return subcommand.build(self.room, registry.load(self.room, cmd_name))
 
 
@@ -45,7 +53,6 @@ def build(room: str, about: str) -> Any:
     app = typer.Typer(
         cls=group,
         help=about,
-        no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,9 +61,7 @@ def build(room: str, about: str) -> Any:
 
     @app.callback()
     def root(
-        version: bool = typer.Option(
-            False, "--version", is_eager=True, callback=_version, help="print the version"
-        ),
+        version: bool = subcommand.VERSION,
         describe: bool = typer.Option(
             False, "--describe", is_eager=True, callback=lambda value: _describe(value, room),
             help="print all parameters, inputs and outputs as JSON",
@@ -65,12 +70,6 @@ def build(room: str, about: str) -> Any:
         pass
 
     return typer.main.get_command(app)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        sys.stdout.write(f"{__version__}\n")
-        raise typer.Exit
 
 
 def _describe(wanted: bool, room: str) -> None:
@@ -102,12 +101,16 @@ def run(room: str, about: str, args: list[str]) -> int:
     name = f"cell-{room}"
     try:
         command = build(room, about)
+        if not args:
+            with contextlib.redirect_stdout(sys.stderr):
+                command(["--help"], prog_name=name, standalone_mode=False)
+            return UsageFault.exit_code
         defaults = default_map(room, args)
         result = command(args, prog_name=name, standalone_mode=False, default_map=defaults)
         return result if isinstance(result, int) else 0
     except TyperException as error:
-        return _say(_whole_name(name, args), f"{error.format_message()} (see {name} --help)",
-                    error.exit_code)
+        whole = _whole_name(room, args)
+        return _say(whole, f"{error.format_message()} (see {whole} --help)", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -118,10 +121,10 @@ def run(room: str, about: str, args: list[str]) -> int:
         return _say(name, *subcommand.unexpected(error, "-v" in args or "--verbose" in args))
 
 
-def _whole_name(name: str, args: list[str]) -> str:
+def _whole_name(room: str, args: list[str]) -> str:
     """`cell-segment threshold` where a method was named."""
-    named = [a for a in args[:1] if not a.startswith("-")]
-    return " ".join([name, *named])
+    named = [a for a in args[:1] if a in registry.names(room)]
+    return " ".join([f"cell-{room}", *named])
 
 
 def _say(name: str, text: str, code: int) -> int:

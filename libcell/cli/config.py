@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from libcell.errors import DataError, MissingInput, UsageFault
@@ -22,28 +23,59 @@ def default_map(room: str, args: list[str]) -> dict[str, Any]:
     method = next((a for a in args if a in registry.names(room)), None)
     if method is None:
         return {}
-    own = content.get(room, {})
-    layers = [content, own, own.get(method, {})]
+    own = _table(content, room)
+    narrow = _table(own, method)
+    _require_tables(content, registry.ROOMS, path)
+    _require_tables(own, registry.names(room), path)
+    every = [(r, n) for r in registry.ROOMS for n in registry.names(r)]
+    mine = _known([(room, method)])
     merged: dict[str, Any] = {}
-    for layer in layers:
-        merged |= {k.replace("-", "_"): v for k, v in layer.items() if not isinstance(v, dict)}
-    _require_known(merged, room, method, path)
-    return {method: merged}
+    for layer, where in (
+        (content, every), (own, [(room, n) for n in registry.names(room)]), (narrow, []),
+    ):
+        values = {k.replace("-", "_"): v for k, v in layer.items() if not isinstance(v, dict)}
+        strange = set(values) - mine
+        if strange:  # fine where it belongs to another method that reads the same file
+            _refuse(sorted(strange - _known(where)), path, f"cell-{room} {method}", mine)
+        merged |= {k: v for k, v in values.items() if k not in strange}
+    return {method: _as_lists(merged, room, method)}
 
 
-def _require_known(merged: dict[str, Any], room: str, method: str, path: str) -> None:
+def _table(content: dict[str, Any], name: str) -> dict[str, Any]:
+    found = content.get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _require_tables(content: dict[str, Any], known: Iterable[str], path: str) -> None:
+    strange = [k for k, v in content.items() if isinstance(v, dict) and k not in known]
+    if strange:
+        raise UsageFault(f"{path}: unknown table {', '.join(strange)}; "
+                         f"there are {', '.join(known)}")
+
+
+def _known(methods: list[tuple[str, str]]) -> set[str]:
+    """Names of the options that any of these methods has, the common ones included."""
     from libcell.cli.options import Common
     from libcell.run import registry
     from libcell.run.method import option_fields
 
-    options = registry.load(room, method).options
-    known = {f.name for f in [*option_fields(Common), *option_fields(options)]}
-    unknown = sorted(set(merged) - known)
-    if unknown:
-        raise UsageFault(
-            f"{path}: unknown option {', '.join(unknown)}; cell-{room} {method} has "
-            f"{', '.join(sorted(known))}"
-        )
+    classes = [Common, *(registry.load(r, n).options for r, n in methods)]
+    return {f.name for c in classes for f in option_fields(c)}
+
+
+def _refuse(strange: list[str], path: str, command: str, known: set[str]) -> None:
+    if strange:
+        raise UsageFault(f"{path}: unknown option {', '.join(strange)}; {command} has "
+                         f"{', '.join(sorted(known))}")
+
+
+def _as_lists(values: dict[str, Any], room: str, method: str) -> dict[str, Any]:
+    """An option that may be given several times may stand alone, too: channels = "DNA,GFP"."""
+    from libcell.run import registry
+    from libcell.run.method import option_fields
+
+    many = {f.name for f in option_fields(registry.load(room, method).options) if f.many}
+    return {k: [v] if k in many and not isinstance(v, list) else v for k, v in values.items()}
 
 
 def _config_path(args: list[str]) -> str | None:

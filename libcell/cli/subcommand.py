@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 import typer.main
 
+from libcell import __version__
 from libcell.cli.options import Common
 from libcell.errors import CellError, UsageFault
 from libcell.run.method import Method, OptionField, option_fields
@@ -18,6 +19,16 @@ Inputs = Annotated[
     typer.Argument(metavar="INPUT...", help="paths, a glob in quotes, or - for standard input",
                    show_default=False),
 ]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"{__version__}\n")
+        raise typer.Exit
+
+
+VERSION = typer.Option(False, "--version", is_eager=True, callback=_version,
+                       help="print the version")
 
 
 def build(room: str, method: Method) -> Any:
@@ -39,6 +50,8 @@ def build(room: str, method: Method) -> Any:
     parameters += [_parameter(f, f"CELL_{room}_{f.name}".upper()) for f in own]
     parameters += [_parameter(f, f"CELL_{f.name}".upper()) for f in common]
     parameters.append(_describe_flag(room, method))
+    parameters.append(inspect.Parameter("version", inspect.Parameter.KEYWORD_ONLY,
+                                        annotation=bool, default=VERSION))
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in parameters}
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
@@ -52,17 +65,18 @@ def _parameter(field: OptionField, variable: str) -> inspect.Parameter:
     kind: Any = Literal[field.opt.choices] if field.opt.choices else field.kind
     required = field.required and field.name != "output"
     if field.many:
-        kind = list[kind]
+        kind = list[str]  # one piece may hold several, with commas: see _value
     if field.optional or required or field.many or field.required:
         kind = kind | None
     # one flag alone keeps typer from adding a --no- form to a plain switch
     option = typer.Option(*field.flags, help=_help(field, required), envvar=variable,
                           show_envvar=False, show_default=_shown(field),
                           metavar=_metavar(field),
-                          min=field.opt.least, max=field.opt.most)
+                          min=None if field.many else field.opt.least,
+                          max=None if field.many else field.opt.most)
     default = None if field.required else field.default
     if field.many:
-        default = list(field.default) if not field.required else None
+        default = None if field.required else [str(v) for v in field.default]
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY,
                              annotation=Annotated[kind, option], default=default)
 
@@ -81,15 +95,20 @@ def _help(field: OptionField, required: bool) -> str:
 
 
 def _shown(field: OptionField) -> bool:
-    return not (field.required or field.default in (None, False, ()))
+    unset = field.default is None or field.default is False or field.default == ()
+    return not (field.required or unset)
 
 
 def _value(field: OptionField, value: Any) -> Any:
     """What the options class is given; a repeatable option also takes commas."""
     if not field.many:
         return value
-    pieces = [p for v in value or () for p in (v.split(",") if isinstance(v, str) else [v])]
-    return tuple(pieces)
+    pieces = [p.strip() for v in value or () for p in v.split(",")]
+    try:
+        return tuple(field.kind(p) for p in pieces)
+    except ValueError as error:
+        kind = {int: "whole numbers", float: "numbers"}[field.kind]
+        raise UsageFault(f"{field.flags[-1]} {','.join(pieces)}: expected {kind}") from error
 
 
 def _require(own: list[OptionField], values: dict[str, Any], shared: Common) -> None:

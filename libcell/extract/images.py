@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from libcell.extract.fields.assemble import Assembled
     from libcell.extract.fields.plan import FieldFiles
+    from libcell.run.blocks import Block
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
-    from libcell.run.workers import Block
 
 BAND = 2048  # rows of level 0 that one block writes: whole shards
 
@@ -70,7 +70,7 @@ def _plate_name(job: Job, options: Options) -> str:
 
 
 def _blocks(job: Job, fields: list[FieldFiles], options: Options) -> list[Block]:
-    from libcell.run.workers import Block
+    from libcell.run.blocks import Block
 
     return [
         Block(f.group or str(next(iter(f.files.values()))), {
@@ -85,7 +85,7 @@ def _blocks(job: Job, fields: list[FieldFiles], options: Options) -> list[Block]
 def _finished(job: Job, blocks: list[Block]) -> Iterator[tuple[Block, dict[str, Any]]]:
     """Fields in order; one too tall for a block is done band by band."""
     from libcell.data import digests
-    from libcell.run.workers import Block
+    from libcell.run.blocks import Block
 
     for block, result in job.map("fields", write_field, blocks):
         if not result["bands"]:

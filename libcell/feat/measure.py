@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
-from libcell.run.workers import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

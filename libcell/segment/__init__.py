@@ -1,1 +1,1 @@
-"""cell-segment: pixels to instance labels. One file per subcommand; array code in the sub-packages."""
+"""cell-segment: pixels to instance labels. One file per subcommand."""

@@ -1,0 +1,1 @@
+"""Comparisons with other software, and the figures that `make bench` prints."""
