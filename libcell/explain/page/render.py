@@ -1,0 +1,51 @@
+"""A report's dataclasses to HTML: one file, no network, the same bytes for the same data."""
+
+import base64
+import json
+from importlib import resources
+from typing import Any
+
+import jinja2
+import plotly.offline
+
+from libcell.explain.page.sections import Chart, Picture, Report
+
+LIMIT_BYTES = 20_000_000
+
+
+def render(report: Report) -> str:
+    """The whole page. Everything that comes from data is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["data_uri"] = data_uri
+    environment.filters["script_json"] = script_json
+    charts = [s for s in report.sections if isinstance(s, Chart)]
+    return environment.get_template("report.html.j2").render(
+        report=report, style=jinja2.utils.markupsafe.Markup(_template("report.css")),
+        script=jinja2.utils.markupsafe.Markup(_template("report.js")),
+        plotly=jinja2.utils.markupsafe.Markup(plotly.offline.get_plotlyjs()) if charts else None,
+        charts={c.name: c.figure for c in charts},
+        examples={c.name: {k: [_picture(p) for p in some] for k, some in c.examples.items()}
+                  for c in charts if c.examples},
+    )
+
+
+def _template(name: str) -> str:
+    return resources.files("libcell.explain.page").joinpath("templates", name).read_text("utf-8")
+
+
+def data_uri(png: bytes) -> str:
+    """PNG bytes as an address that needs no network."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _picture(picture: Picture) -> dict[str, str]:
+    return {"id": picture.object_id, "src": data_uri(picture.png), "caption": picture.caption}
+
+
+def script_json(value: Any) -> Any:
+    """JSON that can stand inside a script element: `<` would let data end the element."""
+    text = json.dumps(value, ensure_ascii=True, sort_keys=True).replace("<", "\\u003c")
+    return jinja2.utils.markupsafe.Markup(text)
