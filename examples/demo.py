@@ -79,28 +79,29 @@ def real_plate(demo: Demo, data: Path) -> None:
 
 def simulated_plate(demo: Demo) -> None:
     """Real nuclei for segmentation, a simulated plate for wells and classes."""
-    demo.title("Real nuclei that come with scikit-image (no shared microscopy here)")
-    picture = demo.folder / "human_mitosis.tif"
-    _write_human_mitosis(picture)
-    demo.run(f"cell-extract images {picture.name} -o mitosis.ome.zarr")
-    demo.run("cell-segment threshold mitosis.ome.zarr -o mitosis.labels.ome.zarr")
+    demo.title("Real nuclei: stained tissue that comes with scikit-image (no shared images here)")
+    demo.run(f"cell-extract images {_tissue()} -o tissue.ome.zarr")
+    demo.run("cell-segment threshold tissue.ome.zarr -c R --dark --method adaptive --sigma 2 "
+             "--min-area 60 -o tissue.labels.ome.zarr")
     demo.title("A simulated plate: from microscope files to a report")
-    demo.run("python -m libcell.simulate plate -o raw --seed 0")
+    demo.run("python -m libcell.simulate plate -o raw --seed 0 --wells 24")
     demo.run(
-        "cell-extract images 'raw/*.tif' --pattern '{well}_s{site}_{channel}.tif' "
+        "cell-extract images 'raw/images/*.tif' --pattern '{well}_s{site}_{channel}.tif' "
         "--layout raw/layout.csv -o plate.ome.zarr"
     )
-    analyse(demo, "DNA", "Metadata_Compound", "", 64)
+    analyse(demo, "DNA", "Metadata_Compound", "", 64, "--simulated")
 
 
-def _write_human_mitosis(path: Path) -> None:
-    import tifffile
-    from skimage import data
+def _tissue() -> Path:
+    """The picture behind `skimage.data.immunohistochemistry`."""
+    import skimage
 
-    tifffile.imwrite(path, data.human_mitosis(), compression="zlib")
+    return Path(skimage.__file__).parent / "data" / "ihc.png"
 
 
-def analyse(demo: Demo, stain: str, target: str, more: str, size: int) -> None:
+def analyse(
+    demo: Demo, stain: str, target: str, more: str, size: int, more_report: str = ""
+) -> None:
     """Segment, crop, measure, learn, explain."""
     demo.run(
         f"cell-segment threshold plate.ome.zarr -c {stain} -o nuclei.labels.ome.zarr "
@@ -115,7 +116,7 @@ def analyse(demo: Demo, stain: str, target: str, more: str, size: int) -> None:
     demo.run(
         "cell-explain report plate.ome.zarr nuclei.labels.ome.zarr nuclei.crops.zarr "
         "features.parquet class.model predictions.parquet score/scores.parquet "
-        "importance.parquet -o report.html"
+        f"importance.parquet {more_report} -o report.html"
     )
 
 
@@ -136,7 +137,7 @@ def timelapse(demo: Demo) -> None:
     """A simulated time-lapse, tracked through its divisions."""
     demo.title("A time-lapse with divisions (simulated)")
     demo.run("python -m libcell.simulate timelapse -o movie --seed 0")
-    demo.run("cell-extract images 'movie/*.tif' --pattern '{well}_s{site}_t{t}_{channel}.tif' "
+    demo.run("cell-extract images 'movie/images/*.tif' --pattern '{well}_s{site}_t{t}_{channel}.tif' "
              "-o movie.ome.zarr")
     demo.run("cell-segment threshold movie.ome.zarr -c DNA -o movie.labels.ome.zarr "
              "| cell-track overlap - -o movie.tracks")

@@ -37,8 +37,8 @@ def tell(material: Material, title: str, examples: int, simulated: bool, made_by
     warnings = ["The images are simulated; nothing here is a finding."] if simulated else []
     if material.model:
         warnings += material.model["split"]["warnings"]
-        for part in material.model["metrics"].values():
-            warnings += [n for n in part.get("notes", []) if n not in warnings]
+        warnings += [f"{name}: {note}" for name, part in material.model["metrics"].items()
+                     for note in part.get("notes", [])]
     return Report(title, made_by, [s for s in found if s is not None], warnings)
 
 
@@ -206,7 +206,7 @@ def _distributions(material: Material) -> list[Section]:
         best.append((float(np.ptp(middles) / spread) if spread else 0.0, name, by_class))
     best.sort(key=lambda b: (-b[0], b[1]))
     return [
-        Chart(name.replace("_", " "), "Median, quartiles, 5th and 95th percentile by class.",
+        Chart(f"Feature: {name.split('_', 1)[-1].replace('_', ' ')}", "Median, quartiles, 5th and 95th percentile by class.",
               f"feature{i}", figures.distribution(by_class, name.split("_", 2)[-1]),
               f"{name} by class.")
         for i, (_, name, by_class) in enumerate(best[:SHOWN_FEATURES])

@@ -1,6 +1,6 @@
 // Draws the charts, and shows the crops behind a cell of a chart when it is chosen.
 for (const [name, figure] of Object.entries(CHARTS)) {
-  Plotly.newPlot(name, figure.data, figure.layout, {displaylogo: false, responsive: true});
+  Plotly.newPlot(name, figure.data, figure.layout, {displayModeBar: false, responsive: true});
 }
 function choose(chart, key) {
   const box = document.getElementById(chart + "-examples");
