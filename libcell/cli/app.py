@@ -1,6 +1,7 @@
 """A command: its subcommands from the registry, its errors in one line, its exit code."""
 
 import contextlib
+import json
 import os
 import sys
 from typing import Any, NoReturn
@@ -101,7 +102,7 @@ def run(room: str, about: str, args: list[str]) -> int:
     name = f"cell-{room}"
     try:
         command = build(room, about)
-        if not args:
+        if not args and f"_CELL_{room.upper()}_COMPLETE" not in os.environ:
             with contextlib.redirect_stdout(sys.stderr):
                 command(["--help"], prog_name=name, standalone_mode=False)
             return UsageFault.exit_code
@@ -110,15 +111,19 @@ def run(room: str, about: str, args: list[str]) -> int:
         return result if isinstance(result, int) else 0
     except TyperException as error:
         whole = _whole_name(room, args)
-        return _say(whole, f"{error.format_message()} (see {whole} --help)", error.exit_code)
+        text = f"{error.format_message()} (see {whole} --help)"
+        return _say(whole, text, error.exit_code, args)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
         return CLOSED_PIPE
+    except SystemExit as end:  # of typer: 0 after shell completion, 1 on a broken pipe
+        return CLOSED_PIPE if end.code else 0
     except CellError as error:
-        return _say(name, str(error), error.exit_code)
+        return _say(name, str(error), error.exit_code, args)
     except Exception as error:  # noqa: BLE001  the user sees one line, never a traceback
-        return _say(name, *subcommand.unexpected(error, "-v" in args or "--verbose" in args))
+        text, code = subcommand.unexpected(error, "-v" in args or "--verbose" in args)
+        return _say(name, text, code, args)
 
 
 def _whole_name(room: str, args: list[str]) -> str:
@@ -127,9 +132,15 @@ def _whole_name(room: str, args: list[str]) -> str:
     return " ".join([f"cell-{room}", *named])
 
 
-def _say(name: str, text: str, code: int) -> int:
+def _say(name: str, text: str, code: int, args: list[str]) -> int:
+    """The line that ends a command; also before any option was read, hence the look at `args`."""
     line = " ".join(text.split())
-    sys.stderr.write(f"{name}: {line}\n")
+    if "--log-json" in args:
+        entry = {"level": "error", "command": name, "message": line, "code": code}
+        line = json.dumps(entry, ensure_ascii=False)
+    else:
+        line = f"{name}: {line}"
+    sys.stderr.write(f"{line}\n")
     return code
 
 

@@ -39,7 +39,7 @@ def describe_method(room: str, method: Method) -> dict[str, Any]:
 def _option(field: OptionField, variable: str) -> dict[str, Any]:
     described: dict[str, Any] = {
         "name": field.name,
-        "flags": list(field.flags),
+        "flags": [flag for pair in field.flags for flag in pair.split("/")],
         "type": "path" if field.opt.path else KINDS[field.kind],
         "many": field.many,
         "required": field.required,

@@ -41,8 +41,7 @@ def execute(room: str, method: Method, common: Common, options: Any, given: list
         with _job(room, method, common, options, inputs, terminal) as job:
             method.run(job, options)
             job.settle()
-            if common.verbose:
-                terminal.note(f"{method.name} done in {terminal.seconds():.1f} s")
+        terminal.summarise()
     finally:
         terminal.close()
     return 0
@@ -56,8 +55,6 @@ def _require(room: str, method: Method, common: Common, given: list[str]) -> Non
     if common.output == "-" and not method.streams:
         raise UsageFault(f"-o -: {method.name} writes {method.writes}, which is no table; "
                          f"give a path (-o x{method.suffix})")
-    if common.force and common.resume:
-        raise UsageFault("--force starts over and --resume continues; give one of them")
     _require_suffix(method, common)
 
 
@@ -107,12 +104,21 @@ def _tidy(output: Any) -> None:
 
 def _signature(room: str, method: Method, options: Any, inputs: Inputs) -> dict[str, Any]:
     """What makes two runs the same job, so that one may continue the other."""
+    from libcell.data.digests import fingerprint
+
     return {
         "command": f"cell-{room} {method.name}",
         "version": __version__,
         "options": asdict(options),
-        "inputs": inputs.given,
+        "inputs": [(str(p), fingerprint(p)) for p in _read_paths(method, options, inputs)],
     }
+
+
+def _read_paths(method: Method, options: Any, inputs: Inputs) -> list[Path]:
+    """Every path that a run reads, as far as it is known before it starts: a pipe is not."""
+    given = [] if inputs.piped else inputs.paths()
+    named = [getattr(options, f.name) for f in option_fields(method.options) if f.opt.path]
+    return given + [Path(p) for p in named if p]
 
 
 def _arrow_sink(stack: contextlib.ExitStack) -> Any:
@@ -163,11 +169,9 @@ def _dry_run(room: str, method: Method, common: Common, options: Any, inputs: In
     plan = method.plan(inputs, options) if method.plan else {}
     if not plan:
         plan = {"reads": [str(p) for p in inputs.paths()]}
-    size = plan.pop("bytes", None)
-    lines = {"command": f"cell-{room} {method.name}"} | plan | {
+    lines = {"command": f"cell-{room} {method.name}", "blocks": None, "bytes": None} | plan | {
         "writes": common.output,
         "schema": f"{method.writes}/1",
-        "bytes": size,
         "parameters": {f.name: getattr(options, f.name) for f in option_fields(method.options)},
     }
     sys.stdout.write(json.dumps(lines, ensure_ascii=False, default=str) + "\n")

@@ -103,7 +103,7 @@ def _value(field: OptionField, value: Any) -> Any:
     """What the options class is given; a repeatable option also takes commas."""
     if not field.many:
         return value
-    pieces = [p.strip() for v in value or () for p in v.split(",")]
+    pieces = [p.strip() for v in value or () for p in v.split(",") if p.strip()]
     try:
         return tuple(field.kind(p) for p in pieces)
     except ValueError as error:

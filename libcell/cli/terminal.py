@@ -21,8 +21,11 @@ class Terminal(Reporter):
         self._bar = _bar() if sys.stderr.isatty() and not (quiet or log_json) else None
         self._tasks: dict[str, Any] = {}
         self._started = time.monotonic()
+        self._made: dict[str, Any] | None = None
 
     def record(self, record: dict[str, Any]) -> None:
+        if record.get("complete"):
+            self._made = record
         if self._records:
             sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
             sys.stdout.flush()
@@ -52,9 +55,12 @@ class Terminal(Reporter):
         if self._bar:
             self._bar.stop()
 
-    def seconds(self) -> float:
-        """Since the command began to work."""
-        return time.monotonic() - self._started
+    def summarise(self) -> None:
+        """The line that closes a run: what was made, how much of it, how long it took."""
+        if self._made:
+            path, schema, n = (self._made[k] for k in ("path", "schema", "n"))
+            seconds = time.monotonic() - self._started
+            self.note(f"{path}: {schema}, n {n}, in {seconds:.1f} s")
 
     def _write(self, level: str, text: str, **more: Any) -> None:
         line = " ".join(text.split())
@@ -78,4 +84,6 @@ def _bar() -> Any:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    # rich would take over stdout, too, and print the records of a pipe to the terminal instead
+    return Progress(*columns, console=Console(stderr=True), transient=True,
+                    redirect_stdout=sys.stdout.isatty())

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-ROOT_FILES = ("zarr.json", ".zattrs")
+SEALS = ("zarr.json", "model.json")
 
 
 def of_bytes(content: bytes | memoryview) -> str:
@@ -33,10 +33,24 @@ def of_path(path: Path) -> str:
     """
     if path.is_file():
         return of_file(path)
-    for name in ("zarr.json", "model.json", "bundle.json"):
+    for name in SEALS:
         root = path / name
         if root.is_file() and b'"provenance"' in root.read_bytes():
             return of_file(root)
     listing = sorted((p.relative_to(path).as_posix(), p.stat().st_size)
                      for p in path.rglob("*") if p.is_file())
     return of_json(listing).replace("sha256:", "listing:", 1)
+
+
+def fingerprint(path: Path) -> str:
+    """Whether an input is still what it was, without reading it: for `--resume`.
+
+    The digest of a sealed store; of anything else size and time of the last change.
+    """
+    for name in SEALS:
+        if (path / name).is_file():
+            return of_file(path / name)
+    if not path.exists():
+        return "missing"
+    state = path.stat()
+    return f"stat:{state.st_size}:{state.st_mtime_ns}"

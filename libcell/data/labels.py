@@ -16,6 +16,7 @@ import zarr
 from libcell.data import digests, groups, images, ngff
 from libcell.data.image import About
 from libcell.data.images import Source, ZarrImage, cached_root, open_image
+from libcell.data.output import partial_path
 from libcell.errors import DataError
 from libcell.schema import versions
 
@@ -48,8 +49,9 @@ def create(
 
 
 def source_of(image: Path, store: Path) -> str | None:
-    """Where the image store lies as seen from a label store; None for foreign files."""
-    return os.path.relpath(image, store) if image.is_dir() else None
+    """Where the image store lies, or will lie, as seen from a label store; None for files."""
+    is_store = partial_path(image).is_dir() or image.is_dir()  # in the order in which they come
+    return os.path.relpath(image, store) if is_store else None
 
 
 def _source(source: str | None, group: str, compartment: str) -> dict[str, Any]:

@@ -55,11 +55,15 @@ def _metadata(name: str) -> str:
     return name if name.startswith("Metadata_") else f"Metadata_{name.replace(' ', '_')}"
 
 
-def lookup(layout: dict[Key, dict[str, Any]], plate: str | None, well: str) -> dict[str, Any]:
-    """The columns of one well; nulls for a well that the layout does not have."""
+def sole_plate(layout: dict[Key, dict[str, Any]]) -> str | None:
+    """The plate that a layout is about, if it names exactly one."""
+    plates = {plate for plate, _ in layout}
+    return plates.pop() if len(plates) == 1 else None
+
+
+def lookup(
+    layout: dict[Key, dict[str, Any]], plate: str | None, well: str
+) -> dict[str, Any] | None:
+    """The columns of one well; None for a well that the layout does not have."""
     key = well_key(well)
-    found = layout.get((plate, key)) or layout.get((None, key))
-    if found is not None:
-        return found
-    columns = next(iter(layout.values()), {})
-    return dict.fromkeys(columns)
+    return layout.get((plate, key), layout.get((None, key)))

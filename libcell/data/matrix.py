@@ -57,6 +57,8 @@ def chosen_rows(table: pa.Table, target: str, classes: Sequence[str]) -> pa.Tabl
     if unknown:
         there = ", ".join(sorted({str(v) for v in values if v is not None}))
         raise DataError(f"--classes: {target} never is {unknown[0]!r}; it is one of {there}")
+    if not keep.any():
+        raise DataError(f"--target {target}: no row has a value")
     return table.filter(pa.array(keep))
 
 

@@ -82,14 +82,15 @@ class Output:
         finished = sum(1 for _ in self.journal.open()) if self.journal.exists() else 0
         if not known.exists() or not finished:
             self._clear()
-        elif self.resume:
-            if json.loads(known.read_text()) != json.loads(json.dumps(job)):
-                raise OutputExists(
-                    f"{self.path}: the unfinished run there had other inputs or options; "
-                    "use --force to start over"
-                )
+        elif self.resume and json.loads(known.read_text()) == json.loads(json.dumps(job)):
+            return
         elif self.force:
             self._clear()
+        elif self.resume:
+            raise OutputExists(
+                f"{self.path}: the unfinished run there had other inputs or options; "
+                "use --force to start over"
+            )
         else:
             raise OutputExists(
                 f"{self.path}: an unfinished run lies there ({finished} blocks done); "

@@ -28,7 +28,7 @@ class Options:
         "file names, e.g. '{well}_s{site}_{channel}.tif'; names: plate, well or row and col, "
         "site, channel, t, z; {_} matches anything; other names become Metadata columns"
     )] = None
-    plate: Annotated[str | None, Opt("plate name [the output's name]")] = None
+    plate: Annotated[str | None, Opt("plate name [the layout's, or the output's name]")] = None
     layout: Annotated[str | None, Opt(
         "CSV with a row per well (Well, or Row and Column); its columns ride along", path=True
     )] = None
@@ -42,10 +42,12 @@ class Options:
 def run(job: Job, options: Options) -> None:
     """Write every field of view, then the root."""
     from libcell.data import digests, image_store
-    from libcell.extract.fields.plan import plan_fields
 
-    plate = _plate_name(job, options)
-    fields = plan_fields(job.inputs.paths(), options.pattern, plate, options.layout)
+    output = job.output.path.name.split(".")[0] if job.output else "plate"
+    plate, fields, absent = _plan(job.inputs, options, output)
+    if absent:
+        job.reporter.warn(f"{options.layout}: has no row for {len(absent)} of {len(fields)} fields "
+                          f"of view, e.g. well {absent[0]}")
     blocks = _blocks(job, fields, options)
     groups, content, files = [], [], []
     for block, done in _finished(job, blocks):
@@ -60,10 +62,24 @@ def run(job: Job, options: Options) -> None:
     job.publish("image", len(groups))
 
 
-def _plate_name(job: Job, options: Options) -> str:
-    if options.plate:
-        return options.plate
-    return job.output.path.name.split(".")[0] if job.output else "plate"
+def _plan(
+    inputs: Inputs, options: Options, output: str
+) -> tuple[str, list[FieldFiles], list[str]]:
+    """The plate's name, its fields of view, and wells that the layout lacks.
+
+    The name is the user's, else the only one in the layout, else the output's.
+    """
+    from pathlib import Path
+
+    from libcell.data import layout
+    from libcell.extract.fields.plan import plan_fields, with_layout
+
+    known = layout.read(Path(options.layout)) if options.layout else {}
+    plate = options.plate or layout.sole_plate(known) or output
+    fields = plan_fields(inputs.paths(), options.pattern, plate)
+    if not options.layout:
+        return plate, fields, []
+    return plate, *with_layout(fields, known, options.layout)
 
 
 # -- reading and writing one field of view --------------------------------------------------
@@ -167,9 +183,8 @@ def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     from math import prod
 
     from libcell.extract.fields.assemble import assemble
-    from libcell.extract.fields.plan import plan_fields
 
-    fields = plan_fields(inputs.paths(), options.pattern, options.plate, options.layout)
+    fields = _plan(inputs, options, "plate")[1]
     one = assemble(fields[0].group, {}, fields[0].files, fields[0].source_group).about
     size = prod(one.shape) * one.dtype.itemsize * len(fields)
     return {"reads": [str(p) for p in inputs.seen], "blocks": len(fields),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from libcell.data.images import Source
 
 SNIFF = 64
+BINARY_TABLES = (b"PAR1", b"\xff\xff\xff\xff", b"ARROW1")  # first bytes of Parquet and Arrow
 
 
 class Inputs:
@@ -37,10 +38,13 @@ class Inputs:
     def piped(self) -> bool:
         return self.given == ["-"]
 
-    def paths(self) -> list[Path]:
-        """Every input path, globs expanded in natural order. MissingInput if there is none."""
+    def paths(self, *kinds: str) -> list[Path]:
+        """Every input path, globs expanded in natural order. MissingInput if there is none.
+
+        Records must be of one of the `kinds`, where any are named.
+        """
         if self.piped:
-            found = [Path(_line_path(line)) for line in self._lines()]
+            found = [Path(_line_path(line, kinds)) for line in self._lines()]
         else:
             found = [p for text in self.given for p in expand(text)]
         if not found:
@@ -52,20 +56,30 @@ class Inputs:
         """Fields of view of `image` or `labels` inputs, as soon as each can be read."""
         from libcell.data.images import Source
 
+        places: dict[str, Path] = {}
         if not self.piped:
-            for path in self.paths():
-                for group in _groups(path, kind):
-                    yield Source(path, group)
+            listed = [Source(p, g) for p in self.paths() for g in _groups(p, kind)]
+            for source in listed:
+                _require_place(source, places)
+            yield from listed
             return
         for line in self._lines():
-            if line.startswith("{"):
-                yield from self._record(line, kind)
-            else:
-                path = Path(line)
-                self._note([path])
-                for group in _groups(path, kind):
-                    yield Source(path, group)
+            for source in self._announced(line, kind):
+                _require_place(source, places)
+                yield source
         self._require_complete()
+
+    def _announced(self, line: str, kind: str) -> "Iterator[Source]":
+        """The fields that one line of standard input names: a record's, or a path's."""
+        from libcell.data.images import Source
+
+        if line.startswith("{"):
+            yield from self._record(line, kind)
+            return
+        path = Path(line)
+        self._note([path])
+        for group in _groups(path, kind):
+            yield Source(path, group)
 
     def table(self, *names: str) -> "pa.Table":
         """All input tables of one of the kinds `names`, joined."""
@@ -75,10 +89,10 @@ class Inputs:
 
         if self.piped:
             first = self._peek()
-            if not first.lstrip().startswith(b"{") and not _looks_like_path(first):
+            if not _is_lines(first):
                 assert self._stream
                 return tables.from_stream(self._stream, first, *names)
-        parts = [tables.read(path, *names) for path in self.paths()]
+        parts = [tables.read(path, *names) for path in self.paths(*names)]
         if len(parts) == 1:
             return parts[0]
         return pa.concat_tables([tables.conform(p, tables.unify(parts)) for p in parts])
@@ -99,7 +113,7 @@ class Inputs:
 
     def _lines(self) -> Iterator[str]:
         first = self._peek()
-        if first.startswith((b"PAR1", b"\xff\xff\xff\xff", b"ARROW1")):
+        if first.startswith(BINARY_TABLES):
             raise DataError("standard input is a table; this command reads images or records")
         assert self._stream
         for raw in self._stream:
@@ -203,19 +217,35 @@ def _parse(line: str) -> dict[str, Any]:
     raise DataError(f"standard input: not a record with schema and path: {line[:80]}")
 
 
-def _line_path(line: str) -> str:
-    return str(_parse(line)["path"]) if line.startswith("{") else line
+def _line_path(line: str, kinds: tuple[str, ...]) -> str:
+    if not line.startswith("{"):
+        return line
+    entry = _parse(line)
+    if kinds:
+        _require_kind(entry, *kinds)
+    return str(entry["path"])
 
 
-def _require_kind(entry: dict[str, Any], kind: str) -> None:
-    if entry["schema"].split("/")[0] != kind:
+def _require_place(source: "Source", places: dict[str, Path]) -> None:
+    """Results lie at their field's group, so two fields of one group would overwrite each other."""
+    group = source.group or ""
+    other = places.setdefault(group, source.path)
+    if other != source.path:
+        name = f"field of view {group}" if group else "single images without a group"
+        raise DataError(f"{other} and {source.path}: both are {name}; bring them into one store "
+                        "first (cell-extract images)")
+
+
+def _require_kind(entry: dict[str, Any], *kinds: str) -> None:
+    if entry["schema"].split("/")[0] not in kinds:
         raise DataError(
             f"standard input brings {entry['schema']} ({entry['path']}); "
-            f"this command reads {kind}/1"
+            f"this command reads {' or '.join(f'{k}/1' for k in kinds)}"
         )
 
 
-def _looks_like_path(first: bytes) -> bool:
-    """A CSV header has commas in its first line; a path of ours does not."""
-    line = first.splitlines()[0]
-    return b"," not in line
+def _is_lines(first: bytes) -> bool:
+    """Records or paths, no table: a CSV header has commas in its first line, a path has none."""
+    if first.startswith(BINARY_TABLES):
+        return False
+    return first.lstrip().startswith(b"{") or b"," not in first.splitlines()[0]

@@ -7,6 +7,8 @@ a stream of a million blocks costs the memory of a few.
 import collections
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -66,21 +68,53 @@ class Local:
         else:
             from multiprocessing import get_context
 
+            _hush_resource_tracker()
             # spawn: a forked child inherits locks of threads that it does not have
             self._pool = futures.ProcessPoolExecutor(
-                width, get_context("spawn"), initializer=_one_thread_each
+                width, get_context("spawn"), initializer=_start_worker
             )
 
     def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future:
-        return self._pool.submit(function, **args)
+        with _interrupts_held():  # may start a worker, which inherits that it hears none
+            return self._pool.submit(function, **args)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _one_thread_each() -> None:
+def _hush_resource_tracker() -> None:
+    """A run that is interrupted leaves semaphores to Python's tracker process, which removes
+    them and then complains, on our stderr, when we are gone."""
+    known = os.environ.get("PYTHONWARNINGS", "")
+    quiet = "ignore:resource_tracker:UserWarning"
+    if quiet not in known:
+        os.environ["PYTHONWARNINGS"] = f"{known},{quiet}".lstrip(",")
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal; the first of them alone decides what ends."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker() -> None:
+    """One thread each; and a worker whose parent is gone, however it ended, goes too."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 class Cluster:

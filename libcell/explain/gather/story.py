@@ -52,7 +52,8 @@ def _summary(material: Material) -> Section:
         wells = {g.rsplit("/", 1)[0] for g in store["groups"] if g.count("/") == 2}
         values += [(f"{len(wells)}", "wells")] if wells else []
         values += [(f"{len(store['groups'])}", "fields of view"),
-                   (", ".join(store["about"].channels), "channels")]
+                   (str(len(store["about"].channels)),
+                    f"channels: {', '.join(store['about'].channels)}")]
     table = _objects(material)
     if table is not None:
         values.append((f"{table.num_rows:,}", "objects"))

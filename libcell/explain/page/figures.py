@@ -38,7 +38,8 @@ def confusion(counts: np.ndarray, truth: Sequence[str], predicted: Sequence[str]
     height = 190 + 62 * len(truth)
     figure.update_layout(**LAYOUT, height=height)
     figure.update_xaxes(title_text="predicted", type="category")
-    figure.update_yaxes(title_text="true", type="category", autorange="reversed")
+    figure.update_yaxes(title_text="true", type="category", autorange="reversed",
+                        automargin=True, title_standoff=12)
     return _json(figure)
 
 
@@ -53,7 +54,7 @@ def importance(groups: Sequence[str], mean: Sequence[float], sd: Sequence[float]
                          height=90 + 28 * len(groups))
     figure.update_xaxes(title_text=f"loss of {score.replace('_', ' ')} when shuffled",
                         zeroline=True, zerolinecolor="#888", gridcolor="#e3e6ea")
-    figure.update_yaxes(autorange="reversed", type="category")
+    figure.update_yaxes(autorange="reversed", type="category", automargin=True)
     return _json(figure)
 
 

@@ -25,14 +25,13 @@ class FieldFiles:
 
 
 def plan_fields(
-    paths: list[Path], pattern: str | None, plate: str | None, layout_path: str | None = None
+    paths: list[Path], pattern: str | None, plate: str | None
 ) -> list[FieldFiles]:
     """Every field of view that the files make, plates in well order.
 
     Without a pattern every image of every file is a field of view of its own.
     """
-    fields = _by_pattern(paths, pattern, plate) if pattern else _one_each(paths)
-    return _with_layout(fields, Path(layout_path)) if layout_path else fields
+    return _by_pattern(paths, pattern, plate) if pattern else _one_each(paths)
 
 
 def _by_pattern(paths: list[Path], pattern: str, plate: str | None) -> list[FieldFiles]:
@@ -90,14 +89,26 @@ def _inside(path: Path) -> list[str]:
         return [""]
 
 
-def _with_layout(fields: list[FieldFiles], path: Path) -> list[FieldFiles]:
-    known = layout.read(path)
-    made = []
+def with_layout(
+    fields: list[FieldFiles], known: dict[layout.Key, dict[str, Any]], name: str
+) -> tuple[list[FieldFiles], list[str]]:
+    """Fields with their wells' columns of a layout; and the wells that it does not have.
+
+    Those get nulls. DataError if it has none of them: then plate or pattern is wrong.
+    """
+    blank = dict.fromkeys(next(iter(known.values()), {}))
+    made, absent = [], []
     for field in fields:
         well = field.metadata.get("Metadata_Well")
         if not well:
-            raise DataError(f"--layout {path}: field {field.group or '(the image)'} has no well; "
+            raise DataError(f"{name}: field {field.group or '(the image)'} has no well; "
                             "name it in --pattern")
-        more = layout.lookup(known, field.metadata.get("Metadata_Plate"), well)
-        made.append(replace(field, metadata=field.metadata | more))
-    return made
+        found = layout.lookup(known, field.metadata.get("Metadata_Plate"), well)
+        absent += [] if found is not None else [well]
+        made.append(replace(field, metadata=field.metadata | (blank if found is None else found)))
+    if len(absent) == len(fields):
+        plates = ", ".join(sorted({str(p) for p, _ in known if p})) or "no plate by name"
+        ours = fields[0].metadata.get("Metadata_Plate")
+        raise DataError(f"{name}: has none of the wells, e.g. {absent[0]} of plate {ours!r}; it is "
+                        f"about {plates} (see --plate)")
+    return made, absent

@@ -1,0 +1,66 @@
+"""The recipes in examples/ run, and make again only what changed."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from libcell.simulate import simulate_plate, write_plate
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def make(folder, *arguments):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(["make", *arguments], cwd=folder, env=os.environ | {"PATH": path},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def plate(tmp_path_factory):
+    """The plate recipe in a folder of its own, on a simulated plate."""
+    folder = tmp_path_factory.mktemp("plate")
+    write_plate(folder / "raw", simulate_plate(0, wells=12, sites=1))
+    shutil.copy(ROOT / "examples" / "plate" / "Makefile", folder)
+    settings = ("RAW=raw/images", "LAYOUT=raw/layout.csv", "PATTERN={well}_s{site}_{channel}.tif",
+                "CHANNELS=", "TARGET=Metadata_Compound", "CLASSES=")
+    make(folder, *settings)
+    return folder, settings
+
+
+@pytest.mark.slow
+def test_plate_recipe_makes_a_report(plate):
+    folder, _ = plate
+    assert (folder / "out" / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_second_make_does_nothing(plate):
+    folder, settings = plate
+    assert "cell-" not in make(folder, *settings)
+
+
+@pytest.mark.slow
+def test_only_what_depends_on_a_change_is_made_again(plate):
+    folder, settings = plate
+    (folder / "out" / "importance.parquet").unlink()
+    made = make(folder, *settings)
+    assert "cell-explain importance" in made
+    assert "cell-explain report" in made
+    assert "cell-feat" not in made
+    assert "cell-segment" not in made
+
+
+@pytest.mark.slow
+def test_demo_runs_without_shared_data(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "demo.py", "--data", tmp_path / "none",
+         "--output", tmp_path / "demo"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = (tmp_path / "demo" / "report.html").read_text()
+    assert "The images are simulated" in report
