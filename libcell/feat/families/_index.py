@@ -63,6 +63,19 @@ class ObjectIndex:
         """Largest of values (p,) in each object (n,)."""
         return _reduced(np.maximum, values, self.starts)
 
+    def ordered(self, values: np.ndarray) -> np.ndarray:
+        """Values (p,) sorted within each object, for `quantile`."""
+        return values[np.lexsort((values, self.owner))]
+
+    def quantile(self, ordered: np.ndarray, q: float) -> np.ndarray:
+        """Quantile (n,) of `ordered` values, linear at (n-1) q as numpy's."""
+        place = (self.counts - 1) * q
+        low = np.floor(place).astype(np.int64)
+        high = np.minimum(low + 1, self.counts - 1)
+        part = place - low
+        below, above = ordered[self.starts + low], ordered[self.starts + high]
+        return below * (1 - part) + above * part
+
 
 def _reduced(function: np.ufunc, values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return function.reduceat(values, starts) if starts.size else values[:0]

@@ -58,24 +58,11 @@ def _basic(values: np.ndarray, index: ObjectIndex) -> dict[str, np.ndarray]:
 
 
 def _quartiles(values: np.ndarray, index: ObjectIndex) -> dict[str, np.ndarray]:
-    ordered = _sorted(values, index)
-    found = {f"Intensity_{k}Intensity": _quantile(ordered, index, q) for k, q in QUARTILES.items()}
+    ordered = index.ordered(values)
+    found = {f"Intensity_{k}Intensity": index.quantile(ordered, q) for k, q in QUARTILES.items()}
     middle = found["Intensity_MedianIntensity"]
-    deviation = _sorted(np.abs(values - middle[index.owner]), index)
-    return found | {"Intensity_MADIntensity": _quantile(deviation, index, 0.5)}
-
-
-def _sorted(values: np.ndarray, index: ObjectIndex) -> np.ndarray:
-    return values[np.lexsort((values, index.owner))]
-
-
-def _quantile(ordered: np.ndarray, index: ObjectIndex, q: float) -> np.ndarray:
-    place = (index.counts - 1) * q
-    low = np.floor(place).astype(np.int64)
-    high = np.minimum(low + 1, index.counts - 1)
-    part = place - low
-    below, above = ordered[index.starts + low], ordered[index.starts + high]
-    return below * (1 - part) + above * part
+    deviation = index.ordered(np.abs(values - middle[index.owner]))
+    return found | {"Intensity_MADIntensity": index.quantile(deviation, 0.5)}
 
 
 def _edge(labels: np.ndarray, image: np.ndarray, index: ObjectIndex) -> dict[str, np.ndarray]:

@@ -132,12 +132,15 @@ def _euler(labels: np.ndarray, index: ObjectIndex) -> np.ndarray:
 
 
 def _radii(labels: np.ndarray, index: ObjectIndex) -> dict[str, np.ndarray]:
-    found = {k: np.zeros(len(index)) for k in ("MaximumRadius", "MeanRadius", "MedianRadius")}
+    """Distances to the nearest pixel outside, each object as if it were alone."""
+    distance = np.zeros(labels.shape)
     boxes = zip(index.labels, index.y0, index.x0, index.y1, index.x1)
-    for i, (label, y0, x0, y1, x1) in enumerate(boxes):
-        mask = np.pad(labels[y0:y1, x0:x1] == label, 1)
-        distance = ndimage.distance_transform_edt(mask)[mask]
-        found["MaximumRadius"][i] = distance.max()
-        found["MeanRadius"][i] = distance.mean()
-        found["MedianRadius"][i] = np.median(distance)
-    return found
+    for label, y0, x0, y1, x1 in boxes:
+        mask = np.zeros((y1 - y0 + 2, x1 - x0 + 2), bool)
+        mask[1:-1, 1:-1] = labels[y0:y1, x0:x1] == label
+        away = ndimage.distance_transform_edt(mask)
+        distance[y0:y1, x0:x1] += away[1:-1, 1:-1]  # 0 outside the object
+    values = distance.ravel()[index.pixels]
+    return {"MaximumRadius": index.maximum(values),
+            "MeanRadius": index.sum(values) / index.counts,
+            "MedianRadius": index.quantile(index.ordered(values), 0.5)}
