@@ -4,6 +4,15 @@ Every error has two parents, ours and the builtin that fits, so that callers of 
 may catch either.
 """
 
+import errno
+
+# what the system says when nothing more can be written
+FULL = {
+    errno.ENOSPC: "no space left on the disk",
+    errno.EDQUOT: "no space left in the disk quota",
+    errno.EFBIG: "a file would be too large (see ulimit -f)",
+}
+
 
 class CellError(Exception):
     """Base of all expected failures; `exit_code` is what the commands return."""

@@ -1,6 +1,5 @@
 """From a method's typed options to a subcommand, and from its arguments to a job."""
 
-import errno
 import inspect
 import sys
 import traceback
@@ -11,7 +10,7 @@ import typer.main
 
 from libcell import __version__
 from libcell.cli.options import Common
-from libcell.errors import CellError, UsageFault
+from libcell.errors import FULL, CellError, PartlyDone, UsageFault
 from libcell.run.method import Method, OptionField, option_fields
 
 Inputs = Annotated[
@@ -149,8 +148,8 @@ def unexpected(error: Exception, verbose: bool) -> tuple[str, int]:
         traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, CellError):
         return str(error), error.exit_code
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "no space left on the disk; free some, then use --resume", 75
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"{FULL[error.errno]}; make room, then use --resume", PartlyDone.exit_code
     if isinstance(error, PermissionError):
         return f"{error.filename}: permission denied", 66
     if isinstance(error, FileNotFoundError) and error.filename:

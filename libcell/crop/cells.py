@@ -86,6 +86,8 @@ def _fields(job: Job, options: Options) -> Any:
 
 def index_field(source: Source, options: dict[str, Any], target: Path) -> dict[str, Any]:
     """Objects of one field of view, left in the parts folder; what its image looks like."""
+    from functools import partial
+
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -100,8 +102,11 @@ def index_field(source: Source, options: dict[str, Any], target: Path) -> dict[s
     if image.shape[2] > 1:
         raise DataError(f"{source.where}: has {image.shape[2]} planes; project them first")
     keys = objects.image_keys(source)
-    frames = [objects.objects_table(labels.read_frame(source, compartment, t)[0], keys, t,
-                                    compartment) for t in range(masks.shape[0])]
+    frames = [
+        objects.objects_table(partial(labels.read_frame, source, compartment, t),
+                              masks.shape[2:], keys, t, compartment)
+        for t in range(masks.shape[0])
+    ]
     table = pa.concat_tables(frames)
     if given.skip_border:
         table = table.filter(pc.invert(table.column("touches_border")))
@@ -169,7 +174,7 @@ def fill_shard(
     import numpy as np
     import pyarrow.parquet as pq
 
-    from libcell.crop.kernels.patches import cut
+    from libcell.crop.kernels.patches import cut, window
     from libcell.data import crops, labels
 
     given = Options(**options)
@@ -178,12 +183,13 @@ def fill_shard(
     for key, some in _by_frame(rows):
         source, compartment = sources[key[0]]
         image = _image(source, given)
-        planes = [image.read(t=key[1], c=image.about.channel(c))[0]
-                  for c in _channels(image.about, given)]
-        frame = labels.read_frame(source, compartment, key[1])[0]
         centres = np.column_stack([some.column("y").to_numpy(), some.column("x").to_numpy()])
+        y, x = window(centres, size, image.about.shape[3:])
+        planes = [image.read(t=key[1], c=image.about.channel(c), y=y, x=x)[0]
+                  for c in _channels(image.about, given)]
+        frame = labels.read_frame(source, compartment, key[1], y, x)[0]
         found = some.column("Metadata_Label").to_numpy()
-        got = cut(np.stack(planes), frame, centres, found, size, given.pad)
+        got = cut(np.stack(planes), frame, centres - (y.start, x.start), found, size, given.pad)
         patches.append(got[0])
         masks.append(got[1])
     crops.write_shard(root, start, np.concatenate(patches), np.concatenate(masks))

@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 
 from libcell.data import digests, groups, images, ngff
-from libcell.data.image import About
+from libcell.data.image import ALL, About
 from libcell.data.images import Source, ZarrImage, cached_root, open_image
 from libcell.data.output import partial_path
 from libcell.errors import DataError
@@ -140,13 +140,15 @@ def field_keys(source: Source) -> tuple[dict[str, Any], str]:
     return source.settled(read)
 
 
-def read_frame(source: Source, compartment: str, t: int) -> np.ndarray:
-    """The label image (Z,Y,X) of one frame, uint32."""
+def read_frame(
+    source: Source, compartment: str, t: int, y: slice = ALL, x: slice = ALL
+) -> np.ndarray:
+    """The labels (Z,Y,X) of one frame, or of a window of it, uint32."""
 
     def read(place: Path) -> np.ndarray:
         path = label_path(source.group or "", compartment)
         image = open_image(cached_root(place), path, source.group or "", source.path)
-        return image.read(t=t).astype(np.uint32, copy=False)
+        return image.read(t=t, y=y, x=x).astype(np.uint32, copy=False)
 
     return source.settled(read)
 

@@ -19,6 +19,7 @@ from typing import IO, Any
 from libcell.errors import OutputExists, UsageFault
 
 JOURNAL = "journal.jsonl"
+MENDABLE = "failed.json"
 
 
 def partial_path(path: Path) -> Path:
@@ -60,7 +61,9 @@ class Output:
             self._acquire()
             self._settle_earlier(job)
             (self.partial / "job.json").write_text(json.dumps(job, sort_keys=True))
-        except (PermissionError, NotADirectoryError) as error:
+        except OutputExists:
+            raise
+        except (PermissionError, NotADirectoryError, FileExistsError) as error:
             raise OutputExists(f"{self.path}: cannot be created ({error.strerror})") from error
         except OSError as error:
             if error.errno == errno.EROFS:
@@ -82,8 +85,8 @@ class Output:
         finished = sum(1 for _ in self.journal.open()) if self.journal.exists() else 0
         if not known.exists() or not finished:
             self._clear()
-        elif self.resume and json.loads(known.read_text()) == json.loads(json.dumps(job)):
-            return
+        elif self.resume and self._same_job(json.loads(known.read_text()), job):
+            self._sweep()
         elif self.force:
             self._clear()
         elif self.resume:
@@ -96,6 +99,26 @@ class Output:
                 f"{self.path}: an unfinished run lies there ({finished} blocks done); "
                 "use --resume to continue it or --force to start over"
             )
+
+    def _sweep(self) -> None:
+        """Remove half-written files, ours and zarr's, that a killed run left in the store."""
+        for file in [*self.partial.rglob("*.tmp"), *self.partial.rglob("*.partial")]:
+            file.unlink()
+
+    def may_change(self, files: list[Path]) -> None:
+        """Note inputs that failed: that they were mended is no reason not to continue."""
+        write_file(self.partial / MENDABLE, json.dumps([str(f) for f in files]).encode())
+
+    def _same_job(self, known: dict[str, Any], job: dict[str, Any]) -> bool:
+        """Whether an unfinished run had the same options and, but for failed ones, inputs."""
+        note = self.partial / MENDABLE
+        mendable = set(json.loads(note.read_text())) if note.exists() else set()
+
+        def settled(one: dict[str, Any]) -> Any:
+            inputs = [[p, None if p in mendable else mark] for p, mark in one.get("inputs", [])]
+            return json.loads(json.dumps(one | {"inputs": inputs}))
+
+        return bool(settled(known) == settled(job))
 
     def _clear(self) -> None:
         for child in self.partial.iterdir():
@@ -157,5 +180,8 @@ def _remove(path: Path) -> None:
 def write_file(path: Path, content: bytes) -> None:
     """Write a small file so that it is there whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

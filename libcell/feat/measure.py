@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from libcell.run.job import Job
 
 
+LARGE = 4096  # px; images with a longer side are measured window by window
+
+
 @dataclass(frozen=True)
 class Options:
     """Which objects, channels and feature families."""
@@ -62,9 +65,62 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
             raise DataError(f"{source.where}: has {about.shape[2]} planes; shape and intensity "
                             "are measured in 2D")
         for t in range(about.shape[0]):
-            frame = labels.read_frame(source, compartment, t)[0]
-            tables.append(frame_table(frame, image, t, keys, compartment, given))
-    return pa.concat_tables(tables, promote_options="permissive")
+            for frame in _windows(source, compartment, t, about.shape):
+                tables.append(frame_table(frame, image, keys, t, compartment, given))
+    joined = pa.concat_tables(tables, promote_options="permissive")
+    return joined.take(_in_order(joined))
+
+
+def _in_order(table: pa.Table) -> np.ndarray:
+    """Rows by compartment as measured, frame and label, however they were cut into windows."""
+    import numpy as np
+
+    compartment = table.column("Metadata_Compartment").to_numpy(zero_copy_only=False)
+    rank = {c: i for i, c in enumerate(dict.fromkeys(compartment))}
+    keys = (table.column("Metadata_Label").to_numpy(), table.column("Metadata_T").to_numpy(),
+            np.array([rank[c] for c in compartment]))
+    return np.lexsort(keys)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Objects to measure in one go: labels (Y,X) of a window that holds them whole, its place."""
+
+    labels: np.ndarray
+    origin: tuple[int, int]
+    window: tuple[slice, slice]
+
+
+def _windows(
+    source: Source, compartment: str, t: int, shape: tuple[int, ...]
+) -> Iterator[Frame]:
+    """A label image in parts: as a whole if it is small, else by windows.
+
+    An object belongs to the window that holds the middle of its bounding box; the window is
+    widened until it holds the object whole, and other objects in it are left out.
+    """
+    from functools import partial
+
+    import numpy as np
+
+    from libcell.data import labels, objects
+
+    height, width = shape[3:]
+    if max(height, width) <= LARGE:
+        whole = (slice(0, height), slice(0, width))
+        yield Frame(labels.read_frame(source, compartment, t)[0], (0, 0), whole)
+        return
+    found = objects.scan(partial(labels.read_frame, source, compartment, t), shape[2:])
+    middle = (found.boxes[:, :2] + found.boxes[:, 2:]) // 2 // objects.WINDOW
+    for cell in np.unique(middle, axis=0):
+        own = (middle == cell).all(axis=1)
+        # one pixel more, where the image goes on: its rim is no edge of an object, a window's is
+        low = np.maximum(found.boxes[own, :2].min(axis=0) - 1, 0)
+        high = np.minimum(found.boxes[own, 2:].max(axis=0) + 1, (height, width))
+        window = (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
+        part = labels.read_frame(source, compartment, t, *window)[0]
+        kept = np.where(np.isin(part, found.labels[own]), part, 0)
+        yield Frame(kept, (int(low[0]), int(low[1])), window)
 
 
 def _image(source: Source, options: Options) -> Image:
@@ -77,31 +133,40 @@ def _image(source: Source, options: Options) -> Image:
 
 
 def frame_table(
-    frame: np.ndarray, image: Image, t: int, keys: dict[str, Any], compartment: str,
-    options: Options,
+    frame: Frame, image: Image, keys: dict[str, Any], t: int, compartment: str, options: Options
 ) -> pa.Table:
-    """Table `features` of one label image (Y,X) with all its channels."""
+    """Table `features` of the objects of one window with all its channels."""
     from libcell.data import objects, tables
     from libcell.feat import families
 
-    index = families.ObjectIndex.of(frame)
+    index = families.ObjectIndex.of(frame.labels)
     prefix = compartment[0].upper() + compartment[1:]
     columns = objects.key_columns(keys, t, compartment, index.labels)
     chosen = [families.load(n) for n in options.families or families.names()]
     for family in chosen:
         if not family.PER_CHANNEL:
-            found = family.measure(frame, None, index)
-            columns |= {families.column_name(prefix, k): v for k, v in found.items()}
+            columns |= _measured(family, frame, None, index, prefix, None)
     per_channel = [f for f in chosen if f.PER_CHANNEL]
-    names = options.channels if per_channel else ()
-    for wanted in names or (image.about.channels if per_channel else ()):
+    for wanted in (options.channels or image.about.channels) if per_channel else ():
         c = image.about.channel(wanted)
-        channel = image.about.channels[c]
-        pixels = image.read(t=t, c=c)[0]
+        pixels = image.read(t=t, c=c, y=frame.window[0], x=frame.window[1])[0]
         for family in per_channel:
-            found = family.measure(frame, pixels, index)
-            columns |= {families.column_name(prefix, k, channel): v for k, v in found.items()}
+            columns |= _measured(family, frame, pixels, index, prefix, image.about.channels[c])
     return tables.from_columns("features", columns)
+
+
+def _measured(
+    family: Any, frame: Frame, pixels: np.ndarray | None, index: Any, prefix: str,
+    channel: str | None,
+) -> dict[str, np.ndarray]:
+    """A family's features under their full names, positions in the whole image."""
+    from libcell.feat.families import column_name
+
+    found = family.measure(frame.labels, pixels, index)
+    for column in family.columns():
+        if column.axis:
+            found[column.name] = found[column.name] + frame.origin["yx".index(column.axis)]
+    return {column_name(prefix, name, channel): values for name, values in found.items()}
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

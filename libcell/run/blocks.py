@@ -1,6 +1,8 @@
 """The unit of work. A file of its own, since every method names it and `--help` loads them all."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -13,3 +15,19 @@ class Block:
 
     key: str
     args: dict[str, Any] = field(default_factory=dict)
+
+    def files(self) -> list[Path]:
+        """The files that the block is to read, as far as its arguments name them."""
+        return [p for p in _paths(list(self.args.values())) if p.is_file()]
+
+
+def _paths(values: list[Any]) -> Iterator[Path]:
+    for value in values:
+        if isinstance(value, Path):
+            yield value
+        elif isinstance(value, dict):
+            yield from _paths(list(value.values()))
+        elif isinstance(value, (list, tuple)):
+            yield from _paths(list(value))
+        elif isinstance(getattr(value, "path", None), Path):  # a Source
+            yield value.path

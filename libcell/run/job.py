@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from libcell import __version__
-from libcell.errors import CellError, PartlyDone
+from libcell.errors import FULL, CellError, PartlyDone
 from libcell.run import workers
 from libcell.run.blocks import Block
 from libcell.run.inputs import Inputs, mark
@@ -53,6 +52,7 @@ class Job:
         self._journal = Journal(self.output.journal if self.output else None)
         self.finished_before = len(self._journal)
         self._done = 0
+        self._failed_files: list[Path] = []
 
     # -- where things go -----------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class Job:
                 except PartlyDone:
                     raise
                 except Exception as error:  # noqa: BLE001  one bad block must not stop the rest
-                    self._fail(block.key, error)
+                    self._fail(block, error)
                     continue
                 self._journal.add(phase, block.key, result)
             done += 1
@@ -117,15 +117,16 @@ class Job:
             self.reporter.progress(phase, done, total)
             yield block, result
 
-    def _fail(self, where: str, error: BaseException) -> None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    def _fail(self, block: Block, error: BaseException) -> None:
+        if isinstance(error, OSError) and error.errno in FULL:
             raise PartlyDone(
-                f"no space left on the disk ({self._done} blocks done); free some, then --resume"
+                f"{FULL[error.errno]} ({self._done} blocks done); make room, then --resume"
             ) from error
-        self.failures.append((where, error))
+        self.failures.append((block.key, error))
+        self._failed_files += block.files()
         alike = sum(type(e) is type(error) for _, e in self.failures)
         if alike <= SHOWN:
-            self.reporter.fail(where, error)
+            self.reporter.fail(block.key, error)
         elif alike == SHOWN + 1:
             self.reporter.warn("further failures of this kind are counted, not shown")
 
@@ -146,6 +147,8 @@ class Job:
         if self.partial_ok:
             self.reporter.warn(f"{count} blocks failed and are left out of the output")
             return
+        if self.output:
+            self.output.may_change(sorted(set(self._failed_files)))
         raise PartlyDone(
             f"{self._done} blocks done, {count} failed; mend them and use --resume, "
             "or --resume --partial-ok to go without them"

@@ -170,15 +170,19 @@ def _large_field(job: Job, options: Options, source: Source) -> Iterator[tuple[s
     image.about.channel(options.channel)
     if not (job.root / labels.label_path(image.about.group, options.compartment)).exists():
         labels.create(job.root, image.about, [options.compartment], job.link(source.path))
-    failed, count, content = len(job.failures), 0, []
+    count, content = 0, []
     for t in range(image.about.shape[0]):
-        frame = _Frame(job, options, source, t, image.about.shape[2:])
-        found = frame.segment()
-        if found is None or len(job.failures) > failed:
-            return
+        try:
+            found = _Frame(job, options, source, t, image.about.shape[2:]).segment()
+        except _TileFailed:
+            return  # the job has noted it
         count += found[0]
         content += found[1]
     yield source.group or "", count, digests.of_json(content)
+
+
+class _TileFailed(Exception):
+    """A tile of a large field could not be done, so neither can the field."""
 
 
 class _Frame:
@@ -192,8 +196,8 @@ class _Frame:
         self._shape = shape
         self._common = {"source": source, "t": t, "options": asdict(options)}
 
-    def segment(self) -> tuple[int, list[str]] | None:
-        """Objects in the frame and the digests of its parts; None if a tile failed."""
+    def segment(self) -> tuple[int, list[str]]:
+        """Objects in the frame and the digests of its parts."""
         import numpy as np
 
         from libcell.segment.kernels import threshold
@@ -206,8 +210,6 @@ class _Frame:
         level = threshold.global_threshold(np.asarray(counts), low, high, params)
         store = self._roots_store()
         tables = self._map("roots", find_roots, level=level, store=store)
-        if len(tables) < len(ranges):
-            return None
         merged = threshold.merge_counts(load_counts(store.parent / name) for name in tables)
         kept = threshold.final_ids(merged, params)
         np.save(store.parent / f"{store.name}.kept.npy", kept)
@@ -215,12 +217,16 @@ class _Frame:
         return int(kept.size), [d["digest"] for d in done]
 
     def _map(self, phase: str, function: Any, step: int | None = None, **more: Any) -> list[Any]:
+        """Results of all tiles. _TileFailed if any is missing: what follows needs all of them."""
         step = step or self._options.tile
         blocks = [
             Block(f"{self._where} y{y} x{x}", self._common | more | {"y0": y, "x0": x})
             for y, x in _corners(self._shape[1:], step)
         ]
-        return [result for _, result in self._job.map(phase, function, blocks)]
+        results = [result for _, result in self._job.map(phase, function, blocks)]
+        if len(results) < len(blocks):
+            raise _TileFailed
+        return results
 
     def _roots_store(self) -> Path:
         """A scratch array of seeds per pixel, one chunk per tile."""

@@ -42,8 +42,7 @@ def run(job: Job, options: Options) -> None:
     """Split, fit, score on what was held out, save."""
     import numpy as np
 
-    from libcell.data import models
-    from libcell.data import matrix
+    from libcell.data import matrix, models
     from libcell.schema import columns
     from libcell.train.kernels import cleaning, forest, splits
 
@@ -120,8 +119,8 @@ def _figures(
     seed: int,
 ) -> dict[str, Any]:
     """Scores of the held-out parts; NaN becomes null."""
-    from libcell.train.kernels.figures import brief
     from libcell.train.kernels import scores
+    from libcell.train.kernels.figures import brief
 
     made = {}
     for part in ("validation", "test"):

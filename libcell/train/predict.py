@@ -65,8 +65,7 @@ def predict_rows(table: Path, start: int, model: Path, target: str) -> pa.Table:
     """Table `predictions` of rows start : start + 65536."""
     import numpy as np
 
-    from libcell.data import models, tables
-    from libcell.data import matrix
+    from libcell.data import matrix, models, tables
     from libcell.nn import forest_arrays, forest_walk
 
     card = models.load_card(model)

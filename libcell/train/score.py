@@ -33,11 +33,10 @@ def run(job: Job, options: Options) -> None:
     """Score the rows, write a bundle with `scores.parquet`, and say the figures."""
     import numpy as np
 
-    from libcell.data import tables
+    from libcell.data import matrix, tables
     from libcell.errors import DataError
-    from libcell.data import matrix
-    from libcell.train.kernels.figures import plain
     from libcell.train.kernels import scores
+    from libcell.train.kernels.figures import plain
 
     table = job.inputs.table("predictions")
     part, rows = _rows(table, options.split)

@@ -13,6 +13,21 @@ def corner(centres: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return whole - np.array(size) // 2
 
 
+def window(
+    centres: np.ndarray, size: tuple[int, int], shape: tuple[int, int]
+) -> tuple[slice, slice]:
+    """Rows and columns of an image of `shape` (Y,X) that the patches around `centres` touch.
+
+    It ends inside the image only where no patch reaches further, so that what `cut` pads lies
+    beyond the image's own edge.
+    """
+    first = corner(centres, size)
+    low = np.clip(first.min(axis=0), 0, np.array(shape) - 1)
+    high = np.clip((first + np.array(size)).max(axis=0), 1, shape)
+    y, x = (slice(int(a), int(b)) for a, b in zip(low, high))
+    return y, x
+
+
 def cut(
     image: np.ndarray, labels: np.ndarray, centres: np.ndarray, found: np.ndarray,
     size: tuple[int, int], pad: str = "zero",

@@ -2,47 +2,58 @@
 
 A family is a module with
 
+    NAME                   its file's name
     PER_CHANNEL            whether it looks at pixels, or at the mask alone
-    columns() -> dict      every feature it gives, with its unit and meaning
+    columns() -> list      every `Column` it gives: name, unit, meaning
     measure(labels, image, index) -> dict of float64 (n,), in the order of `index.labels`
 
-where `labels` is (Y,X), `image` (Y,X) of any real dtype or None, and `index` an `ObjectIndex`.
+where `labels` is (Y,X) of integers, 0 for background, `image` (Y,X) of any real dtype or None,
+and `index` is `ObjectIndex.of(labels)`, made once and shared. Names are CellProfiler's without
+the compartment and without the channel; `column_name` puts them together. A value that is not
+defined for an object is NaN; no object makes another's value change.
 Another package adds a family through the entry-point group `libcell.feat.families`.
 """
 
 import importlib
+import pkgutil
 from collections.abc import Iterable
 from importlib.metadata import entry_points
-from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from libcell.errors import UsageFault
+from libcell.feat.families._column import Column
 from libcell.feat.families._index import ObjectIndex
 
-__all__ = ["ObjectIndex", "column_name", "load", "names", "require"]
+__all__ = ["Column", "ObjectIndex", "column_name", "load", "names", "require"]
 
 GROUP = "libcell.feat.families"
 
 
 def names() -> list[str]:
-    """All families, our own first."""
-    own = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem[0] != "_")
+    """All families, our own first; none is imported."""
+    own = _own()
     return own + sorted({e.name for e in entry_points(group=GROUP)} - set(own))
 
 
+def _own() -> list[str]:
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
 def require(wanted: Iterable[str]) -> None:
-    """UsageFault for a family that does not exist."""
-    unknown = [n for n in wanted if n not in names()]
+    """UsageFault that names every family which does not exist."""
+    known = names()
+    unknown = [n for n in wanted if n not in known]
     if unknown:
-        raise UsageFault(f"--families: no family {unknown[0]!r}; there are {', '.join(names())}")
+        listed = ", ".join(repr(n) for n in unknown)
+        raise UsageFault(f"--families: no family {listed}; there are {', '.join(known)}")
 
 
-def load(name: str) -> ModuleType:
-    """The module of a family."""
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            return importlib.import_module(entry.value)
-    return importlib.import_module(f"{__name__}.{name}")
+def load(name: str) -> Any:
+    """The module of a family; UsageFault where there is none. Our own cannot be replaced."""
+    require([name])
+    if name in _own():
+        return importlib.import_module(f"{__name__}.{name}")
+    return next(e for e in entry_points(group=GROUP) if e.name == name).load()
 
 
 def column_name(compartment: str, feature: str, channel: str | None = None) -> str:

@@ -1,21 +1,22 @@
-"""Convex hulls of all objects at once: area in pixels, largest and smallest width.
+"""Convex hulls of objects in whole numbers: area in pixels, largest and smallest width.
 
-A hull is told by its left side, x as a convex function of y, and its right side. Points that lie
-on or inside the line between their neighbours are on no hull, so all of them can go at once,
-again and again until none does; no loop over objects is needed.
+An object's hull is a left and a right chain of row ends. A right chain is the left chain of the
+mirrored object, so there is one kind only: points by (object, row), x as small as can be.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from libcell.feat.families._groups import Groups
 from libcell.feat.families._index import ObjectIndex
 
-NUDGE = 1e-10  # pixel centres on the hull's edge are inside, as in scikit-image
+PAIRS = 2**20  # pairs of corners looked at in one go
 
 
-class Side(NamedTuple):
-    """Corners of one side of all hulls, by object, then y; `owner` (m,) int64, y and x float64."""
+class Chain(NamedTuple):
+    """Points in ascending order of object, then row; int64 (m,) each."""
 
     owner: np.ndarray
     y: np.ndarray
@@ -23,148 +24,119 @@ class Side(NamedTuple):
 
 
 def hulls(index: ObjectIndex) -> dict[str, np.ndarray]:
-    """`ConvexArea`, `MaxFeretDiameter`, `MinFeretDiameter` of every object (n,)."""
-    n = len(index)
-    if not n:
-        return dict.fromkeys(("ConvexArea", "MaxFeretDiameter", "MinFeretDiameter"), np.zeros(0))
-    left, right = (_side(*ends) for ends in _row_ends(index))
-    return {
-        "ConvexArea": _centres_inside(_grown(left), _grown(right), index),
-        "MaxFeretDiameter": _longest(left, right, n),
-        "MinFeretDiameter": _narrowest(left, right, n),
-    }
+    """`ConvexArea`, `MaxFeretDiameter` and `MinFeretDiameter` of every object (n,)."""
+    if not len(index):
+        return {k: np.zeros(0) for k in ("ConvexArea", "MaxFeretDiameter", "MinFeretDiameter")}
+    left, right = (_convex(c) for c in _row_ends(index))
+    longest, narrowest = _widths(left, right, len(index))
+    return {"ConvexArea": _area(index, left, right),
+            "MaxFeretDiameter": longest, "MinFeretDiameter": narrowest}
 
 
-def _row_ends(index: ObjectIndex) -> tuple[Side, Side]:
-    """First and last pixel of every row of every object; right sides are mirrored (x negative),
-    so that both sides are lower envelopes of x."""
-    new = np.flatnonzero((np.diff(index.owner) != 0) | (np.diff(index.y) != 0)) + 1
-    first = np.concatenate([[0], new])
-    last = np.concatenate([new, [len(index.pixels)]]) - 1
-    owner, y = index.owner[first], index.y[first].astype(np.float64)
-    return (Side(owner, y, index.x[first].astype(np.float64)),
-            Side(owner, y, -index.x[last].astype(np.float64)))
+def _row_ends(index: ObjectIndex) -> tuple[Chain, Chain]:
+    """First pixel, and mirrored last pixel, of every row of every object."""
+    owner = index.runs.owner
+    new = (np.diff(owner, prepend=-1) != 0) | (np.diff(index.run_y, prepend=-1) != 0)
+    first = np.flatnonzero(new)
+    last = np.append(first[1:], owner.size) - 1
+    where = owner[first], index.run_y[first]
+    return Chain(*where, index.run_x0[first]), Chain(*where, 1 - index.run_x1[last])
 
 
-def _side(owner: np.ndarray, y: np.ndarray, x: np.ndarray) -> Side:
-    """The lower convex envelope of x over y, for each object."""
-    while True:
-        inner = (owner[2:] == owner[:-2])
-        before, after = y[1:-1] - y[:-2], y[2:] - y[1:-1]
-        bend = (x[2:] - x[1:-1]) * before - (x[1:-1] - x[:-2]) * after
-        drop = np.zeros(len(owner), bool)
-        drop[1:-1] = inner & (bend <= 0)
-        if not drop.any():
-            return Side(owner, y, x)
-        owner, y, x = owner[~drop], y[~drop], x[~drop]
+def _convex(chain: Chain) -> Chain:
+    """The corners of a chain's hull.
 
-
-def _grown(side: Side) -> Side:
-    """The side of the hull of whole pixels: each reaches half a pixel up, down and outwards
-    (scikit-image's offset_coordinates)."""
-    y = side.y[:, None] + np.array([-0.5, 0.0, 0.5])
-    x = side.x[:, None] + np.array([0.0, -0.5, 0.0])
-    owner = np.repeat(side.owner, 3)
-    order = np.lexsort((x.ravel(), y.ravel(), owner))
-    owner, y_all, x_all = owner[order], y.ravel()[order], x.ravel()[order]
-    # of points at one height only the outermost counts
-    first = np.ones(len(owner), bool)
-    first[1:] = (np.diff(owner) != 0) | (np.diff(y_all) != 0)
-    return _side(owner[first], y_all[first], x_all[first])
-
-
-def _centres_inside(left: Side, right: Side, index: ObjectIndex) -> np.ndarray:
-    """Pixel centres inside or on each hull, row by row."""
-    heights = index.y1 - index.y0
-    owner = np.repeat(np.arange(len(index)), heights)
-    start = np.cumsum(heights) - heights
-    rows = (np.arange(heights.sum()) - start[owner] + index.y0[owner]).astype(np.float64)
-    low, high = _at(left, owner, rows), -_at(right, owner, rows)
-    inside = np.floor(high + NUDGE) - np.ceil(low - NUDGE) + 1
-    return np.bincount(owner, weights=inside, minlength=len(index))
-
-
-def _at(side: Side, owner: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """x of a side at given rows, linear between corners."""
-    span = float(np.ptp(side.y)) + 2.0
-    lowest = float(side.y.min())
-    keys = side.owner * span + (side.y - lowest)
-    place = np.searchsorted(keys, owner * span + (rows - lowest), side="right") - 1
-    place = np.clip(place, 0, len(keys) - 2)
-    # a row at a hull's last corner belongs to the piece before it
-    place -= side.owner[place] != side.owner[place + 1]
-    y0, y1 = side.y[place], side.y[place + 1]
-    part = (rows - y0) / (y1 - y0)
-    return side.x[place] + part * (side.x[place + 1] - side.x[place])
-
-
-def _corners(left: Side, right: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Corners (owner, y, x) of all hulls, sorted by owner."""
-    owner = np.concatenate([left.owner, right.owner])
-    order = np.argsort(owner, kind="stable")
-    y, x = np.concatenate([left.y, right.y]), np.concatenate([left.x, -right.x])
-    return owner[order], y[order], x[order]
-
-
-def _pairs(
-    owner_a: np.ndarray, owner_b: np.ndarray, n: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs (position in a, position in b) of the same object; both sorted by owner."""
-    counts = np.bincount(owner_b, minlength=n)
-    starts = np.cumsum(counts) - counts
-    repeats = counts[owner_a]
-    first = np.repeat(np.arange(len(owner_a)), repeats)
-    step = np.arange(len(first)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    return first, starts[owner_a[first]] + step
-
-
-def _longest(left: Side, right: Side, n: int) -> np.ndarray:
-    """Largest distance between two corners."""
-    owner, y, x = _corners(left, right)
-    a, b = _pairs(owner, owner, n)
-    far = np.zeros(n)
-    np.maximum.at(far, owner[a], np.hypot(y[a] - y[b], x[a] - x[b]))
-    return far
-
-
-def _narrowest(left: Side, right: Side, n: int) -> np.ndarray:
-    """Smallest distance of parallel lines around the hull; one of them holds an edge.
-
-    0 for objects one pixel wide.
+    A point on or inside the line between its neighbours is no corner, whoever they are: all
+    such points go at once, until there are none. Objects without any are done.
     """
-    owner, y, x = _corners(left, right)
-    edges = _edges(left, right)
-    a, b = _pairs(edges[0], owner, n)
-    _, ey, ex, dy, dx = edges
-    away = np.abs((x[b] - ex[a]) * dy[a] - (y[b] - ey[a]) * dx[a]) / np.hypot(dy[a], dx[a])
-    width = np.zeros(len(edges[0]))
-    np.maximum.at(width, a, away)
-    found = np.full(n, np.inf)
-    np.minimum.at(found, edges[0], width)
-    return np.where(np.isfinite(found), found, 0.0)
+    done = []
+    while chain.owner.size:
+        drop = np.zeros(chain.owner.size, bool)
+        drop[1:-1] = _inside(chain)
+        busy = np.zeros(int(chain.owner.max()) + 1, bool)
+        busy[chain.owner[drop]] = True
+        active = busy[chain.owner]
+        done.append(Chain(*(a[~active] for a in chain)))
+        chain = Chain(*(a[active & ~drop] for a in chain))
+    joined = Chain(*(np.concatenate(a) for a in zip(*done)))
+    order = np.lexsort((joined.y, joined.owner))
+    return Chain(*(a[order] for a in joined))
 
 
-def _edges(left: Side, right: Side) -> tuple[np.ndarray, ...]:
-    """Edges of all hulls, sorted by owner: owner, y, x of the start, dy, dx."""
-    pieces = []
-    for side, sign in ((left, 1.0), (right, -1.0)):
-        same = side.owner[1:] == side.owner[:-1]
-        pieces.append((side.owner[:-1][same], side.y[:-1][same], sign * side.x[:-1][same],
-                       np.diff(side.y)[same], sign * np.diff(side.x)[same]))
-    for last in (False, True):  # across the top and the bottom row
-        ends = [_ends(s, last) for s in (left, right)]
-        across = -right.x[ends[1]] - left.x[ends[0]]
-        some = across > 0
-        pieces.append((left.owner[ends[0]][some], left.y[ends[0]][some], left.x[ends[0]][some],
-                       np.zeros(int(some.sum())), across[some]))
-    joined = [np.concatenate(parts) for parts in zip(*pieces)]
-    order = np.argsort(joined[0], kind="stable")
-    return tuple(part[order] for part in joined)
+def _inside(chain: Chain) -> np.ndarray:
+    owner, y, x = chain
+    along = (x[1:-1] - x[:-2]) * (y[2:] - y[:-2])
+    return (owner[:-2] == owner[2:]) & (along >= (x[2:] - x[:-2]) * (y[1:-1] - y[:-2]))
 
 
-def _ends(side: Side, last: bool) -> np.ndarray:
-    """Position of each object's first (or last) corner."""
-    change = np.flatnonzero(np.diff(side.owner))
-    if last:
-        return np.concatenate([change, [len(side.owner) - 1]])
-    return np.concatenate([[0], change + 1])
+def _area(index: ObjectIndex, left: Chain, right: Chain) -> np.ndarray:
+    """Pixel centres in or on the hull of the objects' pixels, each a diamond half a pixel around
+    its centre (scikit-image's convex_hull_image with offset_coordinates)."""
+    rows = Groups(index.y1 - index.y0)
+    owner = rows.owner
+    y = np.arange(owner.size) + rows.spread(index.y0 - rows.starts)
+    lowest, highest = (_boundary(_diamonds(c), owner, y) for c in (left, right))
+    return rows.sum(1 - highest - lowest)
+
+
+def _diamonds(chain: Chain) -> Chain:
+    """The hull of diamonds around a chain's corners, in half pixels."""
+    owner = np.repeat(chain.owner, 3)
+    y = (2 * chain.y[:, None] + (-1, 0, 1)).ravel()
+    x = (2 * chain.x[:, None] + (0, -1, 0)).ravel()
+    return _convex(Chain(owner, y, x))
+
+
+def _boundary(chain: Chain, owner: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Smallest x, px, not left of a chain in half pixels, at rows y of objects `owner` (m,)."""
+    tall = 2 * int(y.max()) + 4
+    at = np.searchsorted(chain.owner * tall + chain.y + 1, owner * tall + 2 * y + 1, "right") - 1
+    y0, x0 = chain.y[at], chain.x[at]
+    height = chain.y[at + 1] - y0
+    return -(-(x0 * height + (chain.x[at + 1] - x0) * (2 * y - y0)) // (2 * height))
+
+
+def _widths(left: Chain, right: Chain, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Largest and smallest distance (n,), px, of parallel lines around pixel centres.
+
+    The largest is between two corners; for the smallest one line holds an edge. 0 for a pixel,
+    and the smallest 0 for a straight line.
+    """
+    side = np.repeat([1, -1], [left.owner.size, right.owner.size])
+    owner = np.concatenate([left.owner, right.owner])
+    y = np.concatenate([left.y, right.y])
+    x = np.concatenate([left.x, -right.x])
+    order = np.lexsort((y * side, -side, owner))  # down the left, up the right
+    corners = np.column_stack([y, x])[order]
+    counts = np.bincount(owner, minlength=n)
+    longest, narrowest = np.zeros(n), np.zeros(n)
+    for start, stop in _blocks(counts):
+        block = slice(start, stop)
+        first = int(counts[:start].sum())
+        part = corners[first : first + int(counts[block].sum())]
+        longest[block], narrowest[block] = _of_block(part, counts[block])
+    return longest, narrowest
+
+
+def _blocks(counts: np.ndarray) -> list[tuple[int, int]]:
+    """Objects first to last + 1, so many that their pairs of corners fit into memory."""
+    cuts = np.flatnonzero(np.diff(np.cumsum(counts**2) // PAIRS)) + 1
+    edges = [0, *cuts.tolist(), len(counts)]
+    return [(a, b) for a, b in pairwise(edges) if a < b]
+
+
+def _of_block(corners: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    objects = Groups(counts)
+    after = np.arange(len(corners)) + 1
+    after[objects.stops - 1] = objects.starts
+    edge = corners[after] - corners
+    length = np.hypot(edge[:, 0], edge[:, 1])
+    # every corner (group) with every corner of its object
+    pairs = Groups(objects.spread(counts))
+    other = np.arange(pairs.stops[-1]) + pairs.spread(objects.spread(objects.starts) - pairs.starts)
+    dy, dx = (corners[other, k] - pairs.spread(corners[:, k]) for k in (0, 1))
+    distance = pairs.largest(dy * dy + dx * dx)
+    across = pairs.largest(np.abs(pairs.spread(edge[:, 0]) * dx - pairs.spread(edge[:, 1]) * dy))
+    width = np.divide(across, length, where=length > 0, out=np.full(len(corners), np.inf))
+    width = objects.smallest(width)
+    return np.sqrt(objects.largest(distance)), np.where(np.isfinite(width), width, 0.0)
