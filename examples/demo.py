@@ -43,7 +43,8 @@ class Demo:
         record = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
         made = _told(record)
         print(f"  {made} ({seconds:.1f} s)\n", flush=True)
-        self.rows.append((shlex.split(line)[0], made, seconds))
+        names = [w for w in shlex.split(line) if w.startswith("cell-")] or ["simulator"]
+        self.rows.append((" | ".join(names), made, seconds))
         return record
 
     def title(self, text: str) -> None:
@@ -54,7 +55,7 @@ class Demo:
         """What was made by what, and how long it took."""
         self.title("What was made")
         for command, made, seconds in self.rows:
-            print(f"{seconds:6.1f} s  {command:<13} {made}")
+            print(f"{seconds:6.1f} s  {command:<26} {made}")
 
 
 def _told(record: dict[str, object]) -> str:
@@ -137,8 +138,8 @@ def timelapse(demo: Demo) -> None:
     """A simulated time-lapse, tracked through its divisions."""
     demo.title("A time-lapse with divisions (simulated)")
     demo.run("python -m libcell.simulate timelapse -o movie --seed 0")
-    demo.run("cell-extract images 'movie/images/*.tif' --pattern '{well}_s{site}_t{t}_{channel}.tif' "
-             "-o movie.ome.zarr")
+    demo.run("cell-extract images 'movie/images/*.tif' "
+             "--pattern '{well}_s{site}_t{t}_{channel}.tif' -o movie.ome.zarr")
     demo.run("cell-segment threshold movie.ome.zarr -c DNA -o movie.labels.ome.zarr "
              "| cell-track overlap - -o movie.tracks")
 

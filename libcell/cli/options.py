@@ -20,7 +20,7 @@ class Common:
     device: Annotated[str, Opt("auto, cpu, cuda, cuda:N or mps")] = "auto"
     seed: Annotated[int, Opt("seed of everything random", least=0)] = 0
     force: Annotated[
-        bool, Opt("replace the output; with --resume, keep what an unfinished run did", ("--force",))
+        bool, Opt("replace the output; with --resume, keep unfinished work", ("--force",))
     ] = False
     resume: Annotated[bool, Opt("continue an unfinished run, if there is one", ("--resume",))] = (
         False

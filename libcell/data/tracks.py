@@ -91,12 +91,12 @@ def _write_geff(path: Path, table: pa.Table, graph: Graph) -> None:
     from geff.core_io import write_arrays
     from geff_spec import Axis, GeffMetadata
 
-    def values(name: str, kind: Any) -> dict[str, Any]:
+    def values(name: str, kind: Any) -> Any:
         column = table.column(name).to_numpy(zero_copy_only=False)
         return {"values": column.astype(kind), "missing": None}
 
     image = table.column("Metadata_Image").combine_chunks().dictionary_encode()
-    fields = {"values": image.indices.to_numpy(zero_copy_only=False).astype(np.int64),
+    fields: Any = {"values": image.indices.to_numpy(zero_copy_only=False).astype(np.int64),
               "missing": None}
     nodes = {"t": values("Metadata_T", np.int64), "y": values("y", np.float64),
              "x": values("x", np.float64), "label": values("Metadata_Label", np.int64),

@@ -163,13 +163,14 @@ def _corners(shape: tuple[int, ...], step: int) -> list[tuple[int, int]]:
 
 def _large_field(job: Job, options: Options, source: Source) -> Iterator[tuple[str, int, str]]:
     """Four passes: value range, histogram, roots, labels. Nothing larger than a tile is held."""
-    from libcell.data import digests, labels
+    from libcell.data import digests
     from libcell.data import open as opening
 
     image = opening.image(source)
-    image.about.channel(options.channel)
-    if not (job.root / labels.label_path(image.about.group, options.compartment)).exists():
-        labels.create(job.root, image.about, [options.compartment], job.link(source.path))
+    empty = Block(source.where, {"source": source, "root": job.root, "link": job.link(source.path),
+                                 "compartment": options.compartment})
+    if not list(job.map("create", create_labels, [empty])):
+        return  # the job has noted why
     count, content = 0, []
     for t in range(image.about.shape[0]):
         try:
@@ -179,6 +180,14 @@ def _large_field(job: Job, options: Options, source: Source) -> Iterator[tuple[s
         count += found[0]
         content += found[1]
     yield source.group or "", count, digests.of_json(content)
+
+
+def create_labels(source: Source, root: Path, link: str | None, compartment: str) -> None:
+    """An empty label image. A block of its own: a resumed run must not empty a filled one."""
+    from libcell.data import labels
+    from libcell.data import open as opening
+
+    labels.create(root, opening.image(source).about, [compartment], link)
 
 
 class _TileFailed(Exception):

@@ -13,6 +13,7 @@ from libcell.explain.page.sections import (
     Chart,
     Figures,
     Gallery,
+    Picture,
     Provenance,
     Report,
     Section,
@@ -154,7 +155,7 @@ def _confusion(material: Material, crops: "Examples") -> Section | None:
     names = sorted(set(truth))
     counts = np.array([[((truth == t) & (predicted == p)).sum() for p in answers] for t in names])
     ids = held.column("object_id").to_numpy(zero_copy_only=False)[known]
-    pictures = {}
+    pictures: dict[str, list[Picture]] = {}
     for t in names:
         for p in answers:
             some = crops.of(ids[(truth == t) & (predicted == p)])
@@ -207,7 +208,8 @@ def _distributions(material: Material) -> list[Section]:
         best.append((float(np.ptp(middles) / spread) if spread else 0.0, name, by_class))
     best.sort(key=lambda b: (-b[0], b[1]))
     return [
-        Chart(f"Feature: {name.split('_', 1)[-1].replace('_', ' ')}", "Median, quartiles, 5th and 95th percentile by class.",
+        Chart(f"Feature: {name.split('_', 1)[-1].replace('_', ' ')}",
+              "Median, quartiles, 5th and 95th percentile by class.",
               f"feature{i}", figures.distribution(by_class, name.split("_", 2)[-1]),
               f"{name} by class.")
         for i, (_, name, by_class) in enumerate(best[:SHOWN_FEATURES])
@@ -219,20 +221,24 @@ def _split(material: Material) -> Section | None:
         return None
     split = material.model["split"]
     rows = [[part, f"{split['rows'][part]:,}", str(len(split["groups"][part])),
-             ", ".join(split["groups"][part][:8]) + (" …" if len(split["groups"][part]) > 8 else "")]
-            for part in ("train", "validation", "test")]
+             _first_few(split["groups"][part])] for part in ("train", "validation", "test")]
     leaks = "none found" if not split["leaks"] else f"{split['leaks']} found"
     return Table("What was held out", f"Split by {' and '.join(split['by'])}, whole groups only. "
                  f"Leaks (a group or identical rows in two parts): {leaks}.",
                  ["part", "objects", "groups", "which"], rows)
 
 
+def _first_few(groups: list[str]) -> str:
+    return ", ".join(groups[:8]) + (" …" if len(groups) > 8 else "")
+
+
 def _provenance(material: Material) -> Section:
     steps = [
         {"what": str(s["schema"]), "command": str(s["provenance"].get("command", "")),
          "version": str(s["provenance"].get("version", "")), "digest": s["digest"],
-         "parameters": json.dumps({k: s["provenance"].get(k) for k in
-                                   ("parameters", "inputs", "seed")}, indent=1, ensure_ascii=False)}
+         "parameters": json.dumps(
+             {k: s["provenance"].get(k) for k in ("parameters", "inputs", "seed")},
+             indent=1, ensure_ascii=False)}
         for s in material.all_provenance()
     ]
     return Provenance("How it was made", "Every input with its command, parameters and digest.",

@@ -7,6 +7,7 @@ from typing import Any
 
 import jinja2
 import plotly.offline
+from markupsafe import Markup
 
 from libcell.explain.page.sections import Chart, Picture, Report
 
@@ -23,9 +24,9 @@ def render(report: Report) -> str:
     environment.filters["script_json"] = script_json
     charts = [s for s in report.sections if isinstance(s, Chart)]
     return environment.get_template("report.html.j2").render(
-        report=report, style=jinja2.utils.markupsafe.Markup(_template("report.css")),
-        script=jinja2.utils.markupsafe.Markup(_template("report.js")),
-        plotly=jinja2.utils.markupsafe.Markup(plotly.offline.get_plotlyjs()) if charts else None,
+        report=report, style=Markup(_template("report.css")),
+        script=Markup(_template("report.js")),
+        plotly=Markup(plotly.offline.get_plotlyjs()) if charts else None,
         charts={c.name: c.figure for c in charts},
         examples={c.name: {k: [_picture(p) for p in some] for k, some in c.examples.items()}
                   for c in charts if c.examples},
@@ -45,7 +46,7 @@ def _picture(picture: Picture) -> dict[str, str]:
     return {"id": picture.object_id, "src": data_uri(picture.png), "caption": picture.caption}
 
 
-def script_json(value: Any) -> Any:
+def script_json(value: Any) -> Markup:
     """JSON that can stand inside a script element: `<` would let data end the element."""
     text = json.dumps(value, ensure_ascii=True, sort_keys=True).replace("<", "\\u003c")
-    return jinja2.utils.markupsafe.Markup(text)
+    return Markup(text)

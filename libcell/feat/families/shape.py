@@ -5,7 +5,7 @@ here: area, box, centroid, ellipse of the same second moments, perimeter, Euler 
 area, solidity, extent. The rest follows CellProfiler where the two differ:
 
 - Feret diameters are distances between pixel centres (centrosome); scikit-image's
-  feret_diameter_max goes around the pixels and is up to 1.4 px longer.
+  feret_diameter_max goes around the pixels of the hull and is up to 2 px longer.
 - Radii are distances to the nearest pixel outside the object, another object or beyond the image.
 - Orientation is in degrees.
 

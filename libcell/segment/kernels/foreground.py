@@ -22,7 +22,8 @@ def signal(image: np.ndarray, params: ThresholdParams) -> np.ndarray:
     if image.ndim not in (2, 3) or image.dtype.kind not in "buif":
         what = f"{image.dtype} {image.shape}"
         raise DataError(f"expected a real image (y, x) or (z, y, x), not {what}")
-    smooth = image.astype(np.float32)
+    with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused below
+        smooth = image.astype(np.float32)
     if not image.size:
         return smooth
     if image.dtype.kind == "f" and not np.isfinite(smooth).all():

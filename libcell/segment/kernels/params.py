@@ -44,7 +44,7 @@ class ThresholdParams:
     max_hole_area_px: int = 100
     split: bool = True
     min_distance_px: float = 5.0
-    split_neck: float = 0.9
+    split_neck: float = 0.97
     max_radius_px: float = 40.0
     min_area_px: int = 20
     max_area_px: int | None = None

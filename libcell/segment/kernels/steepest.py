@@ -22,7 +22,7 @@ from libcell.segment.kernels.window import Box, Slices, widen
 HEIGHT_SIGMA_PX = 1.5  # takes the steps of the pixel grid off the distance
 HEIGHT_STEPS = 64  # heights are integers in 1/64 px
 REACH = 2.0  # a top looks for higher ones within this many times its own radius
-SHALLOW_PX = 0.75  # tops that rise less above the neck are roughness of the outline
+SHALLOW_PX = 0.25  # tops that rise less above the neck are roughness of the outline
 LINE_SAMPLES = 16  # where the neck between two tops is measured
 SINK = 0  # flat index of the padding's corner: what is unknown points there
 
@@ -138,8 +138,7 @@ def _link_tops(
     points = np.stack(np.unravel_index(tops, keys.shape), axis=1) - 1
     height = keys.ravel()[tops] >> 16
     reach = np.maximum(params.min_distance_px, REACH * height / HEIGHT_STEPS)
-    targets = _higher_tops(tops, points, height, reach, keys, params)
-    pointers[tops] = tops[targets]
+    pointers[tops] = _upward_links(tops, points, reach, keys, params)
     room = np.ceil(reach[:, None] / ratios).astype(np.int64)
     known = box.contains(points, room + np.array(margin))
     for hole in doubtful:
@@ -149,19 +148,40 @@ def _link_tops(
     pointers[tops[~known]] = SINK
 
 
-def _higher_tops(
+def _upward_links(
     tops: np.ndarray,
     points: np.ndarray,
-    height: np.ndarray,
     reach: np.ndarray,
     keys: np.ndarray,
     params: ThresholdParams,
 ) -> np.ndarray:
-    """For every top the position in `tops` of the one it belongs to: itself, or a higher one.
+    """For every top the flat index in `keys` where it goes on: itself, or a higher pixel.
 
-    Of the higher tops in reach it takes the one across the widest neck, then the nearest, then
-    the last in raster order.
+    Of the higher tops in reach it turns to the one across the widest neck, then the nearest,
+    then the last in raster order; and lands on the first higher pixel of the straight line.
     """
+    lower, upper, apart = _rising_pairs(tops, points, reach, keys, params)
+    height = (keys.ravel()[tops[lower]] >> 16).astype(np.int64)
+    samples = max(LINE_SAMPLES, math.ceil(params.min_distance_px))
+    neck, landing = _walk(keys, tops[lower], tops[upper], points[upper] - points[lower], samples)
+    joined = neck >= params.split_neck * height
+    joined |= neck + SHALLOW_PX * HEIGHT_STEPS >= height
+    joined |= (apart < params.min_distance_px**2) & (neck > 0)
+    order = np.lexsort((upper, -apart, neck, lower))
+    order = order[joined[order]]
+    targets = tops.copy()
+    targets[lower[order]] = landing[order]  # the last one written is the best one
+    return targets
+
+
+def _rising_pairs(
+    tops: np.ndarray,
+    points: np.ndarray,
+    reach: np.ndarray,
+    keys: np.ndarray,
+    params: ThresholdParams,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs (positions in `tops`) of a top and a higher one within its reach, and distance²."""
     weights, scale = axis_weights(axis_ratios(params, keys.ndim))
     # half a pixel more than needed: the exact test follows in integers
     metric = points * np.sqrt(np.array(weights) / scale)
@@ -171,29 +191,28 @@ def _higher_tops(
     key = keys.ravel()[tops]
     rising = (key[upper] > key[lower]) | ((key[upper] == key[lower]) & (upper > lower))
     lower, upper = lower[rising], upper[rising]
-    apart = ((points[upper] - points[lower]) ** 2 * np.array(weights)).sum(axis=1)
-    close = apart <= scale * reach[lower] ** 2
-    lower, upper, apart = lower[close], upper[close], apart[close]
-    neck = _necks(keys, tops[lower], points[upper] - points[lower])
-    joined = neck >= params.split_neck * height[lower]
-    joined |= neck + SHALLOW_PX * HEIGHT_STEPS >= height[lower]
-    joined |= (apart < scale * params.min_distance_px**2) & (neck > 0)
-    lower, upper, apart, neck = lower[joined], upper[joined], apart[joined], neck[joined]
-    order = np.lexsort((upper, -apart, neck, lower))
-    targets = np.arange(len(tops))
-    targets[lower[order]] = upper[order]  # the last one written is the best one
-    return targets
+    apart = ((points[upper] - points[lower]) ** 2 * np.array(weights)).sum(axis=1) / scale
+    close = apart <= reach[lower] ** 2
+    return lower[close], upper[close], apart[close]
 
 
-def _necks(keys: np.ndarray, start: np.ndarray, way: np.ndarray) -> np.ndarray:
-    """Lowest height (int64, 1/64 px) on the straight line from flat index `start` along `way`."""
+def _walk(
+    keys: np.ndarray, start: np.ndarray, end: np.ndarray, way: np.ndarray, samples: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Straight lines from flat index `start` along `way` (n, axes) to flat index `end`.
+
+    Returns the lowest height on each (int64, 1/64 px), and the flat index of its first sample
+    that is higher than the start, which is `end` at the latest.
+    """
     flat = keys.ravel()
     strides = np.array([s // keys.itemsize for s in keys.strides])
     lowest = (flat[start] >> 16).astype(np.int64)
-    for sample in range(1, LINE_SAMPLES):
-        step = (2 * way * sample + LINE_SAMPLES) // (2 * LINE_SAMPLES)
-        np.minimum(lowest, flat[start + step @ strides] >> 16, out=lowest)
-    return lowest
+    landing = end.copy()
+    for sample in reversed(range(1, samples)):
+        place = start + ((2 * way * sample + samples) // (2 * samples)) @ strides
+        np.minimum(lowest, flat[place] >> 16, out=lowest)
+        landing = np.where(flat[place] > flat[start], place, landing)
+    return lowest, landing
 
 
 def _follow(pixels: np.ndarray, pointers: np.ndarray) -> None:
