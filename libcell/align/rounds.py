@@ -170,9 +170,7 @@ def _window(pixels: Any) -> tuple[float, float]:
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     """What would be read and written."""
-    sources = list(inputs.fields("image"))
-    return {"reads": [*(str(p) for p in inputs.seen), options.moving], "blocks": len(sources),
-            "fields": [s.group for s in sources]}
+    return inputs.plan("image", options.moving)
 
 
 METHOD = Method(

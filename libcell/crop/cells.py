@@ -211,9 +211,7 @@ def _by_frame(rows: pa.Table) -> list[tuple[tuple[str, int], pa.Table]]:
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     """What would be read and written; the number of crops is known after the labels are read."""
-    sources = list(inputs.fields("labels"))
-    return {"reads": [*(str(p) for p in inputs.seen), options.images], "blocks": len(sources),
-            "fields": [s.group for s in sources]}
+    return inputs.plan("labels", options.images)
 
 
 METHOD = Method(

@@ -174,13 +174,7 @@ def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     from libcell.feat.families import require
 
     require(options.families)
-    sources = list(inputs.fields("labels"))
-    for source in sources[:1]:
-        about = _image(source, options).about
-        for channel in options.channels:
-            about.channel(channel)
-    return {"reads": [*(str(p) for p in inputs.seen), options.images], "blocks": len(sources),
-            "fields": [s.group for s in sources]}
+    return inputs.plan("labels", options.images)
 
 
 METHOD = Method(

@@ -81,6 +81,12 @@ class Inputs:
         for group in _groups(path, kind):
             yield Source(path, group)
 
+    def plan(self, kind: str, *also: str) -> dict[str, Any]:
+        """What `--dry-run` says of a method with one block per field of view."""
+        sources = list(self.fields(kind))
+        return {"reads": [*(str(p) for p in self.seen), *also], "blocks": len(sources),
+                "fields": [s.group for s in sources]}
+
     def table(self, *names: str) -> "pa.Table":
         """All input tables of one of the kinds `names`, joined."""
         import pyarrow as pa

@@ -20,6 +20,7 @@ KINDS: dict[str, dict[str, Any]] = {
 def table_schema(name: str) -> dict[str, Any]:
     """A table as `{"schema", "provenance", "rows"}`; on disk the first two are metadata."""
     model = TABLES[name]
+    provenance = Provenance.model_json_schema()
     return {
         "$schema": DRAFT,
         "title": tag(name),
@@ -28,9 +29,10 @@ def table_schema(name: str) -> dict[str, Any]:
         "required": ["schema", "provenance", "rows"],
         "properties": {
             "schema": {"const": tag(name)},
-            "provenance": Provenance.model_json_schema(),
+            "provenance": provenance,
             "rows": {"type": "array", "items": _row(model)},
         },
+        "$defs": provenance.pop("$defs"),  # references start at the document's root
         "x-unique": list(model.unique),
     }
 
@@ -41,8 +43,6 @@ def _row(model: type[Table]) -> dict[str, Any]:
     row["patternProperties"] = {
         regex: KINDS[kind] | {"description": about}
         for regex, (kind, about) in model.open_columns.items()
-        if not any(c.startswith("emb_") and c in model.model_fields and "emb_" in regex
-                   for c in model.model_fields)
     }
     return row
 

@@ -80,5 +80,10 @@ def _validate_rows(name: str, value: dict[str, Any], place: str) -> list[Violati
         return found
     columns = {c: [r.get(c) for r in rows] for c in {k: None for r in rows for k in r}}
     kinds = {f.name: f.type for f in arrow_schema(name)}
-    table = pa.table({c: pa.array(v, type=kinds.get(c)) for c, v in columns.items()})
-    return check_table(table, name, place)
+    made = {}
+    for column, values in columns.items():
+        try:
+            made[column] = pa.array(values, type=kinds.get(column))
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            found.append(Violation(f"{place}:{column}", f"holds values of mixed types ({error})"))
+    return found or check_table(pa.table(made), name, place)

@@ -86,9 +86,7 @@ def _frames(source: Source, compartment: str, count: int) -> Iterator[np.ndarray
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     """What would be read."""
-    sources = list(inputs.fields("labels"))
-    return {"reads": [str(p) for p in inputs.seen], "blocks": len(sources),
-            "fields": [s.group for s in sources]}
+    return inputs.plan("labels")
 
 
 METHOD = Method(
