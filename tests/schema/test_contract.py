@@ -11,11 +11,10 @@ from libcell.schema.stores import STORES
 from libcell.schema.tables import TABLES
 from libcell.schema.validate import validate_json
 
-SCHEMAS = Path(__file__).parent.parent.parent / "schemas"
 MADE = all_schemas()
+SCHEMAS = Path(__file__).parent.parent.parent / "schemas"
 VALID = sorted((SCHEMAS / "examples" / "valid").glob("*.json"))
-INMADE = all_schemas()
-VALID = sorted((SCHEMAS / "examples" / "invalid").glob("*.json"))
+INVALID = sorted((SCHEMAS / "examples" / "invalid").glob("*.json"))
 # rules about several rows or columns at once, which JSON Schema cannot express
 BEYOND_JSON_SCHEMA = {"objects-id-repeats", "layout-well-repeats", "predictions-sum"}
 
