@@ -62,6 +62,7 @@ class Output:
             self._settle_earlier(job)
             (self.partial / "job.json").write_text(json.dumps(job, sort_keys=True))
         except OutputExists:
+            self.release()
             raise
         except (PermissionError, NotADirectoryError, FileExistsError) as error:
             raise OutputExists(f"{self.path}: cannot be created ({error.strerror})") from error
@@ -82,7 +83,7 @@ class Output:
     def _settle_earlier(self, job: dict[str, Any]) -> None:
         """Continue, discard or refuse what an earlier run left."""
         known = self.partial / "job.json"
-        finished = sum(1 for _ in self.journal.open()) if self.journal.exists() else 0
+        finished = self.journal.read_bytes().count(b"\n") if self.journal.exists() else 0
         if not known.exists() or not finished:
             self._clear()
         elif self.resume and self._same_job(json.loads(known.read_text()), job):
@@ -140,8 +141,8 @@ class Output:
         if self.path.name.endswith(".zarr.zip"):
             source = _zip(self.root, self.partial / "out.zip")
         old = self._aside()
-        if self.path.is_dir() and not self.path.is_symlink():
-            self.path.rename(old)
+        if self.path.is_dir() or (source.is_dir() and self.path.exists()):
+            self.path.rename(old)  # a folder takes the place of nothing but itself
         source.replace(self.path)
         _remove(old)
         self.abandon()

@@ -36,12 +36,12 @@ class Options:
     dark: Annotated[bool, Opt("objects are darker than the background", ("--dark",))] = False
     min_contrast: Annotated[float, Opt(
         "classes closer than this many background SDs mean: no objects; 0: always segment",
-        least=0)] = 3.0
+        least=0)] = 3.5
     split: Annotated[bool, Opt("part touching objects", ("--split/--no-split",))] = True
     min_distance: Annotated[float, Opt("seeds closer than this are one object", least=0)] = 5.0
     split_neck: Annotated[float, Opt(
         "part where the neck is narrower than this fraction of the smaller part",
-        least=0, most=1)] = 0.9
+        least=0, most=1)] = 0.97
     max_radius: Annotated[float, Opt("inscribed radius of the largest object", least=1)] = 40.0
     max_hole_area: Annotated[int, Opt("holes up to this area are filled", least=0)] = 100
     min_area: Annotated[int, Opt("smaller objects are dropped", least=1)] = 20
@@ -167,10 +167,6 @@ def _large_field(job: Job, options: Options, source: Source) -> Iterator[tuple[s
     from libcell.data import open as opening
 
     image = opening.image(source)
-    empty = Block(source.where, {"source": source, "root": job.root, "link": job.link(source.path),
-                                 "compartment": options.compartment})
-    if not list(job.map("create", create_labels, [empty])):
-        return  # the job has noted why
     count, content = 0, []
     for t in range(image.about.shape[0]):
         try:
@@ -201,6 +197,7 @@ class _Frame:
                  shape: tuple[int, int, int]):
         self._job = job
         self._options = options
+        self._source = source
         self._where = f"{source.where}:t{t}"
         self._shape = shape
         self._common = {"source": source, "t": t, "options": asdict(options)}
@@ -217,6 +214,7 @@ class _Frame:
         counts = sum(np.array(h, np.int64) for h in
                      self._map("histogram", measure_histogram, low=low, high=high))
         level = threshold.global_threshold(np.asarray(counts), low, high, params)
+        self._create()
         store = self._roots_store()
         tables = self._map("roots", find_roots, level=level, store=store)
         merged = threshold.merge_counts(load_counts(store.parent / name) for name in tables)
@@ -236,6 +234,14 @@ class _Frame:
         if len(results) < len(blocks):
             raise _TileFailed
         return results
+
+    def _create(self) -> None:
+        """The empty label image of all frames, once."""
+        block = Block(self._source.where, {
+            "source": self._source, "root": self._job.root,
+            "link": self._job.link(self._source.path), "compartment": self._options.compartment})
+        if not list(self._job.map("create", create_labels, [block])):
+            raise _TileFailed
 
     def _roots_store(self) -> Path:
         """A scratch array of seeds per pixel, one chunk per tile."""

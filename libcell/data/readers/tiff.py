@@ -1,5 +1,6 @@
 """TIFF, OME-TIFF and ImageJ hyperstacks, read lazily through tifffile."""
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ class TiffImage:
         self._index = index
         self._axes = series.axes
         self._array: zarr.Array | None = None
-        self._file: tifffile.TiffFile | None = None
         size = dict(zip(series.axes, series.shape))
         samples = sample_names(size["S"]) if "S" in size else ()
         channels = samples or _channel_names(series, index, size.get("C", 1))
@@ -53,8 +53,9 @@ class TiffImage:
 
     def _open(self) -> zarr.Array:
         if self._array is None:
-            self._file = tifffile.TiffFile(self._path)
-            store = self._file.series[self._index].aszarr(level=0)
+            file = tifffile.TiffFile(self._path)
+            weakref.finalize(self, file.close)  # thousands of files may be open one after another
+            store = file.series[self._index].aszarr(level=0)
             array = zarr.open(store, mode="r")
             assert isinstance(array, zarr.Array)
             self._array = array

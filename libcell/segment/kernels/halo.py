@@ -3,8 +3,9 @@
 import math
 
 from libcell.segment.kernels.foreground import signal_margin
+from libcell.segment.kernels.links import link_reach
 from libcell.segment.kernels.params import ThresholdParams, axis_ratios
-from libcell.segment.kernels.steepest import height_radii, link_reach
+from libcell.segment.kernels.steepest import height_radii
 
 
 def halo_shape(params: ThresholdParams, ndim: int) -> tuple[int, ...]:

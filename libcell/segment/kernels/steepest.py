@@ -12,29 +12,26 @@ from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from libcell.segment.kernels.distance import axis_weights, clipped_distance
+from libcell.segment.kernels.distance import clipped_distance
 from libcell.segment.kernels.foreground import gaussian
+from libcell.segment.kernels.links import (
+    HEIGHT_STEPS,
+    SINK,
+    follow,
+    link_tops,
+    top_points,
+    top_reach,
+)
 from libcell.segment.kernels.params import ThresholdParams, axis_ratios, gaussian_radii
 from libcell.segment.kernels.window import Box, Slices, widen
 
 HEIGHT_SIGMA_PX = 1.5  # takes the steps of the pixel grid off the distance
-HEIGHT_STEPS = 64  # heights are integers in 1/64 px
-REACH = 2.0  # a top looks for higher ones within this many times its own radius
-SHALLOW_PX = 0.25  # tops that rise less above the neck are roughness of the outline
-LINE_SAMPLES = 16  # where the neck between two tops is measured
-SINK = 0  # flat index of the padding's corner: what is unknown points there
 
 
 def height_radii(ratios: Sequence[float]) -> tuple[int, ...]:
     """Pixels per axis that the smoothing of the distance looks at."""
     return gaussian_radii(HEIGHT_SIGMA_PX, ratios)
-
-
-def link_reach(height_px: float, params: ThresholdParams) -> float:
-    """How far (px) a top of that height looks for a higher one."""
-    return max(params.min_distance_px, REACH * height_px)
 
 
 def split_roots(
@@ -51,11 +48,14 @@ def split_roots(
         math.ceil(params.max_radius_px / r) + h + 1 for r, h in zip(ratios, height_radii(ratios))
     ]
     pixels, pointers = _ascend(keys, box.inner(margin))
-    known = pointers.reshape(keys.shape)[(slice(1, -1),) * mask.ndim]
+    exact = pointers.reshape(keys.shape)[(slice(1, -1),) * mask.ndim]
     for hole in doubtful:
-        known[widen(hole, margin)] = SINK
-    _link_tops(pixels, pointers, keys, box, doubtful, margin, params)
-    _follow(pixels, pointers)
+        exact[widen(hole, margin)] = SINK
+    tops = pixels[pointers[pixels] == pixels]
+    follow(pixels, pointers)
+    known = _known(tops, keys, box, doubtful, margin, params)
+    link_tops(tops, known, keys, pointers, params)
+    follow(pixels, pointers)
     return _global_roots(pointers, keys.shape, mask, box)
 
 
@@ -121,110 +121,24 @@ def _ascend(keys: np.ndarray, zone: Slices) -> tuple[np.ndarray, np.ndarray]:
     return pixels, pointers
 
 
-def _link_tops(
-    pixels: np.ndarray,
-    pointers: np.ndarray,
+def _known(
+    tops: np.ndarray,
     keys: np.ndarray,
     box: Box,
     doubtful: Sequence[Slices],
     margin: Sequence[int],
     params: ThresholdParams,
-) -> None:
-    """Point tops to a higher top across a wide neck, or to SINK where one may lie outside."""
-    tops = pixels[pointers[pixels] == pixels]
-    if not tops.size:
-        return
-    ratios = np.array(axis_ratios(params, keys.ndim))
-    points = np.stack(np.unravel_index(tops, keys.shape), axis=1) - 1
-    height = keys.ravel()[tops] >> 16
-    reach = np.maximum(params.min_distance_px, REACH * height / HEIGHT_STEPS)
-    pointers[tops] = _upward_links(tops, points, reach, keys, params)
-    room = np.ceil(reach[:, None] / ratios).astype(np.int64)
-    known = box.contains(points, room + np.array(margin))
-    for hole in doubtful:
-        start = np.array([s.start for s in hole]) - margin - room
-        stop = np.array([s.stop for s in hole]) + margin + room
-        known &= ~((points >= start) & (points < stop)).all(axis=1)
-    pointers[tops[~known]] = SINK
-
-
-def _upward_links(
-    tops: np.ndarray,
-    points: np.ndarray,
-    reach: np.ndarray,
-    keys: np.ndarray,
-    params: ThresholdParams,
 ) -> np.ndarray:
-    """For every top the flat index in `keys` where it goes on: itself, or a higher pixel.
-
-    Of the higher tops in reach it turns to the one across the widest neck, then the nearest,
-    then the last in raster order; and lands on the first higher pixel of the straight line.
-    """
-    lower, upper, apart = _rising_pairs(tops, points, reach, keys, params)
-    height = (keys.ravel()[tops[lower]] >> 16).astype(np.int64)
-    samples = max(LINE_SAMPLES, math.ceil(params.min_distance_px))
-    neck, landing = _walk(keys, tops[lower], tops[upper], points[upper] - points[lower], samples)
-    joined = neck >= params.split_neck * height
-    joined |= neck + SHALLOW_PX * HEIGHT_STEPS >= height
-    joined |= (apart < params.min_distance_px**2) & (neck > 0)
-    order = np.lexsort((upper, -apart, neck, lower))
-    order = order[joined[order]]
-    targets = tops.copy()
-    targets[lower[order]] = landing[order]  # the last one written is the best one
-    return targets
-
-
-def _rising_pairs(
-    tops: np.ndarray,
-    points: np.ndarray,
-    reach: np.ndarray,
-    keys: np.ndarray,
-    params: ThresholdParams,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs (positions in `tops`) of a top and a higher one within its reach, and distance²."""
-    weights, scale = axis_weights(axis_ratios(params, keys.ndim))
-    # half a pixel more than needed: the exact test follows in integers
-    metric = points * np.sqrt(np.array(weights) / scale)
-    near = cKDTree(metric).query_ball_point(metric, reach + 0.5, return_sorted=False)
-    lower = np.repeat(np.arange(len(tops)), [len(n) for n in near])
-    upper = np.concatenate(near).astype(np.int64)
-    key = keys.ravel()[tops]
-    rising = (key[upper] > key[lower]) | ((key[upper] == key[lower]) & (upper > lower))
-    lower, upper = lower[rising], upper[rising]
-    apart = ((points[upper] - points[lower]) ** 2 * np.array(weights)).sum(axis=1) / scale
-    close = apart <= reach[lower] ** 2
-    return lower[close], upper[close], apart[close]
-
-
-def _walk(
-    keys: np.ndarray, start: np.ndarray, end: np.ndarray, way: np.ndarray, samples: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Straight lines from flat index `start` along `way` (n, axes) to flat index `end`.
-
-    Returns the lowest height on each (int64, 1/64 px), and the flat index of its first sample
-    that is higher than the start, which is `end` at the latest.
-    """
-    flat = keys.ravel()
-    strides = np.array([s // keys.itemsize for s in keys.strides])
-    lowest = (flat[start] >> 16).astype(np.int64)
-    landing = end.copy()
-    for sample in reversed(range(1, samples)):
-        place = start + ((2 * way * sample + samples) // (2 * samples)) @ strides
-        np.minimum(lowest, flat[place] >> 16, out=lowest)
-        landing = np.where(flat[place] > flat[start], place, landing)
-    return lowest, landing
-
-
-def _follow(pixels: np.ndarray, pointers: np.ndarray) -> None:
-    """Replace every pointer by the end of its chain, doubling the stride each round."""
-    ends = pointers[pixels]
-    while True:
-        further = pointers[ends]
-        moved = further != ends
-        if not moved.any():
-            return
-        pixels, ends = pixels[moved], further[moved]
-        pointers[pixels] = ends
+    """Which tops (bool) have exact heights everywhere within their reach."""
+    points = top_points(tops, keys)
+    ratios = np.array(axis_ratios(params, keys.ndim))
+    room = np.ceil(top_reach(tops, keys, params)[:, None] / ratios).astype(np.int64) + margin
+    known = box.contains(points, room)
+    for hole in doubtful:
+        start = np.array([s.start for s in hole]) - room
+        stop = np.array([s.stop for s in hole]) + room
+        known &= ~((points >= start) & (points < stop)).all(axis=1)
+    return known
 
 
 def _global_roots(

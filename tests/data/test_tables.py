@@ -1,0 +1,129 @@
+"""Tables: the same bytes however they were cut, and one line for what is wrong."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+import pytest
+
+from libcell.data import layout, tables
+from libcell.errors import DataError, MissingInput
+from libcell.schema.arrow import arrow_schema
+
+PROVENANCE = {"command": "test", "version": "0", "parameters": {}, "inputs": []}
+
+
+def features(n, start=1, **more):
+    labels = np.arange(start, start + n)
+    return tables.from_columns("features", {
+        "object_id": [f"x:t0:nuclei:{i}" for i in labels],
+        "Metadata_Plate": ["P"] * n, "Metadata_Well": ["A01"] * n, "Metadata_Site": [None] * n,
+        "Metadata_Image": ["x"] * n, "Metadata_T": [0] * n, "Metadata_Label": labels,
+        "Metadata_Compartment": ["nuclei"] * n,
+        "Nuclei_AreaShape_Area": labels * 1.5} | more)
+
+
+@pytest.mark.parametrize("cuts", [[100_000], [1, 99_999], [30_000, 30_000, 40_000]])
+def test_bytes_do_not_depend_on_the_cut(tmp_path, cuts):
+    whole = features(100_000)
+    tables.write_parts(tmp_path / "a.parquet", [whole], whole.schema, "features", PROVENANCE)
+    edges = np.cumsum([0, *cuts])
+    parts = [whole.slice(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    tables.write_parts(tmp_path / "b.parquet", parts, whole.schema, "features", PROVENANCE)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_round_trip_keeps_schema_and_provenance(tmp_path):
+    table = features(3)
+    tables.write_parts(tmp_path / "f.parquet", [table], table.schema, "features", PROVENANCE)
+    found = tables.read(tmp_path / "f.parquet", "features")
+    assert found.equals(table)
+    assert tables.provenance(found.schema) == PROVENANCE
+
+
+def test_table_without_rows_has_all_its_columns(tmp_path):
+    empty = features(0)
+    tables.write_parts(tmp_path / "f.parquet", [empty], empty.schema, "features", PROVENANCE)
+    found = tables.read(tmp_path / "f.parquet", "features")
+    assert found.num_rows == 0
+    assert set(arrow_schema("features").names) < set(found.column_names)
+
+
+def test_parts_whose_own_columns_differ_are_joined(tmp_path):
+    parts = [features(2, Metadata_Dose=[1, 2]), features(2, 3, Metadata_Dose=[0.5, None]),
+             features(1, 5, Metadata_Dose=[None])]
+    schema = tables.unify([parts[0], parts[1]])
+    tables.write_parts(tmp_path / "f.parquet", parts[:2], schema, "features", PROVENANCE)
+    found = pq.read_table(tmp_path / "f.parquet").column("Metadata_Dose")
+    assert found.to_pylist() == [1.0, 2.0, 0.5, None]
+
+
+def test_streams_are_told_apart_by_their_first_bytes():
+    table = tables.stamp(features(4), "features", PROVENANCE)
+    arrow, parquet = io.BytesIO(), io.BytesIO()
+    with pyarrow.ipc.new_stream(arrow, table.schema) as writer:
+        writer.write_table(table)
+    pq.write_table(table, parquet)
+    for content in (arrow.getvalue(), parquet.getvalue()):
+        stream = io.BufferedReader(io.BytesIO(content))
+        found = tables.from_stream(stream, stream.peek(64)[:64], "features")
+        assert found.num_rows == 4
+
+
+@pytest.mark.parametrize(("content", "fault"), [
+    (b"", "empty"), (b"PAR1 and then nothing", "not a readable"), (b"hello", "not a readable"),
+])
+def test_damaged_parquet(tmp_path, content, fault):
+    (tmp_path / "f.parquet").write_bytes(content)
+    with pytest.raises(DataError, match=fault):
+        tables.read(tmp_path / "f.parquet", "features")
+
+
+def test_wrong_kind_and_newer_version(tmp_path):
+    table = features(1)
+    tables.write_parts(tmp_path / "f.parquet", [table], table.schema, "features", PROVENANCE)
+    with pytest.raises(DataError, match=r"is features/1; expected predictions/1"):
+        tables.read(tmp_path / "f.parquet", "predictions")
+    newer = table.replace_schema_metadata({"schema": "features/2"})
+    pq.write_table(newer, tmp_path / "n.parquet")
+    with pytest.raises(DataError, match="this version of libcell reads features/1"):
+        tables.read(tmp_path / "n.parquet", "features")
+
+
+def test_missing_columns_are_all_named(tmp_path):
+    table = features(1).drop_columns(["Metadata_T", "Metadata_Label"])
+    pq.write_table(tables.stamp(table, "features", PROVENANCE), tmp_path / "f.parquet")
+    with pytest.raises(DataError, match="Metadata_T.*Metadata_Label"):
+        tables.read(tmp_path / "f.parquet", "features")
+
+
+def test_missing_table(tmp_path):
+    with pytest.raises(MissingInput):
+        tables.read(tmp_path / "f.parquet", "features")
+
+
+@pytest.mark.parametrize("text", ["Well,Dose\nA1,3\nB12,4\n", "Row,Column,Dose\nA,01,3\nB,12,4\n",
+                                  "Plate,Well,Dose\nP,A01,3\nP,B12,4\n"])
+def test_layouts(tmp_path, text):
+    (tmp_path / "l.csv").write_text(text)
+    known = layout.read(tmp_path / "l.csv")
+    assert layout.lookup(known, "P", "A01") == {"Metadata_Dose": 3}
+    assert layout.lookup(known, "P", "B12") == {"Metadata_Dose": 4}
+    assert layout.lookup(known, "P", "C01") is None
+
+
+@pytest.mark.parametrize(("text", "fault"), [
+    ("Dose\n3\n", "needs a column Well"), ("Well,Dose\nA1,3\nA01,4\n", "twice"),
+    ("Well,Dose\nfirst,3\n", "not a well"),
+])
+def test_faulty_layouts(tmp_path, text, fault):
+    (tmp_path / "l.csv").write_text(text)
+    with pytest.raises(DataError, match=fault):
+        layout.read(tmp_path / "l.csv")
+
+
+def test_a_column_that_does_not_fit_is_named():
+    with pytest.raises(DataError, match="Metadata_Label"):
+        features(1, Metadata_Label=pa.array(["one"]))
