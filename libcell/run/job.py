@@ -260,7 +260,7 @@ class Job:
         """The options that shape the result."""
         return {
             f.name: getattr(self.options, f.name)
-            for f in option_fields(self.method.options) if not f.opt.path
+            for f in option_fields(self.method.options) if f.opt.shapes and not f.opt.path
         }
 
     def _option_marks(self) -> list[dict[str, Any]]:

@@ -22,7 +22,8 @@ class Opt:
     """How one field of an options class appears on the command line.
 
     `flags` default to `--field-name`. `path` marks an input file: it enters provenance by
-    digest under this role instead of as a parameter.
+    digest under this role instead of as a parameter. `shapes` is False for an option that the
+    result does not depend on, which provenance therefore leaves out.
     """
 
     help: str
@@ -31,6 +32,7 @@ class Opt:
     least: float | None = None
     most: float | None = None
     path: bool = False
+    shapes: bool = True
 
 
 @dataclass(frozen=True)

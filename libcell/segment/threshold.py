@@ -49,7 +49,7 @@ class Options:
     clear_border: Annotated[bool, Opt("drop objects cut by the image's edge",
                                       ("--clear-border",))] = False
     tile: Annotated[int, Opt("images larger than this are done in tiles; "
-                             "the result does not depend on it", least=64)] = SHARD
+                             "the result does not depend on it", least=64, shapes=False)] = SHARD
 
 
 def run(job: Job, options: Options) -> None:
@@ -123,9 +123,7 @@ def segment_field(
 
     `link` is where the image store lies as seen from the label store.
     """
-    import hashlib
-
-    from libcell.data import images, labels
+    from libcell.data import digests, images, labels
     from libcell.data import open as opening
     from libcell.segment.kernels import threshold
 
@@ -134,15 +132,15 @@ def segment_field(
     channel = image.about.channel(given.channel)
     params = threshold.ThresholdParams(**parameters(given, image))
     levels = labels.create(root, image.about, [given.compartment], link)[given.compartment]
-    seal, count = hashlib.sha256(), 0
+    content, count = [], 0
     for t in range(image.about.shape[0]):
         found = _stack(threshold.segment(_flat(image.read(t=t, c=channel)), params))
         count += int(found.max(initial=0))
-        seal.update(found.tobytes())
         for y, x in _corners(found.shape[1:], SHARD):
             part = found[:, y : y + SHARD, x : x + SHARD]
             images.write_region(levels, t, 0, y, x, part, mean=False)
-    return {"n": count, "digest": f"sha256:{seal.hexdigest()}"}
+            content.append(digests.of_bytes(part.tobytes()))
+    return {"n": count, "digest": digests.of_json(content)}
 
 
 def _flat(stack: Any) -> Any:
