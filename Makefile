@@ -18,7 +18,7 @@ demo: install
 
 # what CI runs
 test: install check
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 check: install
 	$(BIN)/ruff check .

@@ -1,18 +1,21 @@
 """Shared fixtures: where the real microscopy is, and how commands are run."""
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import small_plate
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("LIBCELL_TEST_DATA") or ROOT.parent / "shared" / "data")
 REQUIRED = os.environ.get("LIBCELL_REQUIRE_DATA") == "1"
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +58,48 @@ def cell() -> Command:
         return done
 
     return run
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """`spawn("segment", "threshold", ...)` starts a command and returns its process.
+
+    All three streams are pipes unless given; whatever still runs at the end is killed.
+    """
+    started: list[subprocess.Popen[str]] = []
+
+    def start(room: str, *args: object, **more: object) -> "subprocess.Popen[str]":
+        environment = os.environ | dict(more.pop("env", None) or {})  # type: ignore[call-overload]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"cell_{room}", *map(str, args)],
+            env=environment, text=True, **(pipes | more),  # type: ignore[call-overload]
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream and not stream.closed:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+
+@pytest.fixture(scope="session")
+def plate(tmp_path_factory: pytest.TempPathFactory, cell: Command) -> Path:
+    """A folder with a small plate on its way: raw/, p.ome.zarr, n.labels.ome.zarr, f.parquet.
+
+    Four wells of 128 x 128 px and two channels. The feature table is another plate's. Tests
+    that change anything copy it first.
+    """
+    folder = tmp_path_factory.mktemp("plate")
+    small_plate.write_raw(folder / "raw")
+    small_plate.write_features(folder / "f.parquet")
+    cell("extract", "images", "raw/*.tif", "--pattern", small_plate.PATTERN,
+         "-o", "p.ome.zarr", cwd=folder)
+    cell("segment", "threshold", "p.ome.zarr", "-c", "DNA", "-o", "n.labels.ome.zarr", cwd=folder)
+    return folder

@@ -63,7 +63,8 @@ def test_all_commands_run_from_an_empty_environment(wheel, tmp_path):
     run("cell-align rounds x.ome.zarr --moving x.ome.zarr -o a.ome.zarr")
     run("cell-explain report x.ome.zarr n.labels.ome.zarr c.crops.zarr f.parquet -o r.html")
     assert (tmp_path / "r.html").stat().st_size > 10_000
-    outside = subprocess.run([python, "-c", "import tools"], capture_output=True, check=False)
+    outside = subprocess.run([python, "-c", "import tools"], cwd=tmp_path,
+                             capture_output=True, check=False)
     assert outside.returncode, "the folder of commands must not be importable"
 
 

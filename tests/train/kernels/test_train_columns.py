@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from libcell.errors import DataError, UsageFault
-from libcell.train.kernels.cleaning import clean_matrix
 from libcell.schema.columns import (
     channels_in,
     choose_columns,
     column_groups,
     mentioned_channels,
 )
+from libcell.train.kernels.cleaning import clean_matrix
 
 FEATURES = [
     "Nuclei_AreaShape_Area",
