@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,7 +39,7 @@ def execute(room: str, method: Method, common: Common, options: Any, given: list
         return _dry_run(room, method, common, options, inputs)
     try:
         with _job(room, method, common, options, inputs, terminal) as job:
-            method.run(job, options)
+            method.run(job, job.options)
             job.settle()
         terminal.summarise()
     finally:
@@ -87,12 +87,20 @@ def _job(
             output.begin(_signature(room, method, options, inputs))
             stack.callback(_tidy, output)
         pool = workers.open_pool(common.scheduler, common.workers or workers.default_workers())
+        if pool.remote:
+            options = _with_absolute_paths(method, options)
         job = Job(room, method, options, inputs, output, pool, terminal, seed=common.seed,
                   device=device, partial_ok=common.partial_ok, scratch=scratch, sink=sink)
         stack.callback(job.close)
         if job.finished_before:
             terminal.note(f"continuing: {job.finished_before} blocks were done before")
         yield job
+
+
+def _with_absolute_paths(method: Method, options: Any) -> Any:
+    """Options that name files, for workers whose working folder is another."""
+    named = {f.name: getattr(options, f.name) for f in option_fields(method.options) if f.opt.path}
+    return replace(options, **{k: v and str(Path(v).absolute()) for k, v in named.items()})
 
 
 def _tidy(output: Any) -> None:

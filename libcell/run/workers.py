@@ -6,12 +6,14 @@ a stream of a million blocks costs the memory of a few.
 
 import collections
 import contextlib
+import dataclasses
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, Protocol
 
 from libcell.errors import MissingInput, PartlyDone, Unavailable, UsageFault
@@ -25,9 +27,10 @@ class Future(Protocol):
 
 
 class Pool(Protocol):
-    """What blocks are submitted to."""
+    """What blocks are submitted to; `remote` workers have a working folder of their own."""
 
     width: int
+    remote: bool
 
     def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future: ...
 
@@ -47,6 +50,7 @@ class Inline:
     """One worker: the blocks are done where they are asked for."""
 
     width = 1
+    remote = False
 
     def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future:
         return _Done(function, args)
@@ -57,6 +61,8 @@ class Inline:
 
 class Local:
     """Threads or processes of this machine."""
+
+    remote = False
 
     def __init__(self, kind: str, width: int):
         from concurrent import futures
@@ -120,6 +126,8 @@ def _end_with_parent() -> None:
 class Cluster:
     """A dask.distributed cluster that the user started."""
 
+    remote = True
+
     def __init__(self, address: str):
         try:
             from distributed import Client
@@ -140,11 +148,25 @@ class Cluster:
         self.width = max(1, sum(self._client.nthreads().values()))
 
     def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future:
-        future: Future = self._client.submit(function, **args, pure=False)
+        future: Future = self._client.submit(function, **absolute(args), pure=False)
         return future
 
     def close(self) -> None:
         self._client.close()
+
+
+def absolute(value: Any) -> Any:
+    """The value with every path in it, however deep, made absolute."""
+    if isinstance(value, Path):
+        return value.absolute()
+    if isinstance(value, dict):
+        return {k: absolute(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(absolute(v) for v in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changed = {f.name: absolute(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return dataclasses.replace(value, **changed)
+    return value
 
 
 def default_workers() -> int:
