@@ -49,13 +49,16 @@ def image_about(group: str, pixels: np.ndarray, channels: tuple[str, ...], **mor
 
 def write_images(
     path: Path, fields: Mapping[str, np.ndarray], channels: tuple[str, ...] | None = None,
-    **more: Any,
+    wells: Mapping[str, dict[str, Any]] | None = None, **more: Any,
 ) -> Path:
-    """An image store of fields (T,C,Z,Y,X) by group; `more` goes to their `About`."""
+    """An image store of fields (T,C,Z,Y,X) by group.
+
+    `wells` are the fields' own columns by group; `more` goes to the `About` of all.
+    """
     digests = []
     for group, pixels in fields.items():
         names = channels or tuple(f"c{i + 1}" for i in range(pixels.shape[1]))
-        about = image_about(group, pixels, names, **more)
+        about = image_about(group, pixels, names, **more, **_columns(wells, group))
         levels = image_store.create(path, about)
         for t, c in np.ndindex(pixels.shape[:2]):
             _write(levels, t, c, pixels[t, c], mean=True)
@@ -66,13 +69,14 @@ def write_images(
 
 
 def write_labels(
-    path: Path, fields: Mapping[str, Mapping[str, np.ndarray]], **more: Any
+    path: Path, fields: Mapping[str, Mapping[str, np.ndarray]],
+    wells: Mapping[str, dict[str, Any]] | None = None, **more: Any,
 ) -> Path:
-    """A label store of compartments (T,Z,Y,X) by group; `more` goes to the fields' `About`."""
+    """A label store of compartments (T,Z,Y,X) by group; the rest as in `write_images`."""
     compartments: list[str] = []
     for group, found in fields.items():
         first = next(iter(found.values()))
-        like = image_about(group, first[:, None], ("1",), **more)
+        like = image_about(group, first[:, None], ("1",), **more, **_columns(wells, group))
         made = labels.create(path, like, list(found))
         for compartment, stack in found.items():
             for t in range(len(stack)):
@@ -80,6 +84,10 @@ def write_labels(
         compartments = list(found)
     labels.seal(path, list(fields), compartments, list(fields), PROVENANCE)
     return path
+
+
+def _columns(wells: Mapping[str, dict[str, Any]] | None, group: str) -> dict[str, Any]:
+    return {"metadata": wells[group]} if wells else {}
 
 
 def _write(levels: Any, t: int, c: int, planes: np.ndarray, mean: bool) -> None:

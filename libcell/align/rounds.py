@@ -32,7 +32,10 @@ class Options:
 def run(job: Job, options: Options) -> None:
     """Register and write every pair; pairs that do not match are flagged and left out."""
     from libcell.data import image_store, tables
+    from libcell.errors import UsageFault
 
+    if options.order == 2:
+        raise UsageFault("--order 2: expected 0 (nearest), 1 (linear) or 3 (cubic)")
     blocks = (
         Block(s.where, {"reference": s, "root": job.root, "options": asdict(options)})
         for s in job.inputs.fields("image")
@@ -76,7 +79,7 @@ def align_pair(reference: Any, root: Path, options: dict[str, Any]) -> dict[str,
     given = Options(**options)
     still = opening.image(reference)
     moving = opening.image(Source(Path(given.moving), reference.group))
-    _require_pair(still.about, moving.about)
+    _require_pair(still.about, moving.about, given.prefix)
     seen = _projected(still, given.channel)
     other = _projected(moving, given.moving_channel or given.channel)
     found = translation.find_shift(seen, other, given.max_shift)
@@ -87,7 +90,7 @@ def align_pair(reference: Any, root: Path, options: dict[str, Any]) -> dict[str,
     return {"row": row, "digest": digest, "n": n}
 
 
-def _require_pair(still: About, moving: About) -> None:
+def _require_pair(still: About, moving: About, prefix: str) -> None:
     from libcell.errors import DataError
 
     if (still.shape[0], still.shape[2]) != (moving.shape[0], moving.shape[2]) or still.shape[0] > 1:
@@ -96,6 +99,10 @@ def _require_pair(still: About, moving: About) -> None:
             f"{still.where} has {still.shape[0]} of {still.shape[2]}; rounds are single frames "
             "with the same planes"
         )
+    twice = sorted(set(still.channels) & {f"{prefix}{name}" for name in moving.channels})
+    if twice:
+        raise DataError(f"{still.where}: has a channel {twice[0]} already, which one of "
+                        f"{moving.where} would be called, too; use another --prefix")
     if still.dtype != moving.dtype:
         raise DataError(f"{moving.where}: is {moving.dtype}, {still.where} is {still.dtype}")
 
@@ -151,7 +158,7 @@ def _write_pair(
             moved = apply_shift(moving.read(c=c - len(own)), shift, given.order, size)[0]
             pixels = moved[:, region[0], region[1]]
         seal.update(pixels.tobytes())
-        windows.append(_window(pixels))
+        windows.append(image_store.window(pixels[:, ::4, ::4]))
         for y in range(0, height, images.SHARD):
             for x in range(0, width, images.SHARD):
                 part = pixels[:, y : y + images.SHARD, x : x + images.SHARD]
@@ -159,13 +166,6 @@ def _write_pair(
     origin = [region[0].start, region[1].start]
     image_store.describe(root, about, windows, {"transform": row | {"origin_px": origin}})
     return f"sha256:{seal.hexdigest()}", len(names)
-
-
-def _window(pixels: Any) -> tuple[float, float]:
-    import numpy as np
-
-    low, high = np.percentile(pixels[:, ::4, ::4], (0.1, 99.9))
-    return float(low), float(max(high, low + 1e-6))
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import signal
 import sys
+import threading
 from typing import Any, NoReturn
 
 import typer
@@ -18,6 +20,7 @@ from libcell.run import registry
 
 CLOSED_PIPE = 141
 INTERRUPTED = 130
+PATIENCE_S = 5.0
 
 
 class _Methods(typer.core.TyperGroup):
@@ -84,6 +87,7 @@ def _describe(wanted: bool, room: str) -> None:
 def run_command(room: str, about: str) -> NoReturn:
     """Run `cell-ROOM` with the process's arguments, and exit with its code."""
     name = f"cell-{room}"
+    signal.signal(signal.SIGINT, _interrupt)
     code = run(room, about, sys.argv[1:])
     if code in (CLOSED_PIPE, INTERRUPTED):
         _leave_at_once(code)
@@ -95,6 +99,15 @@ def run_command(room: str, about: str) -> NoReturn:
         sys.stderr.write(f"{name}: standard output: {error.strerror}\n")
         _leave_at_once(75)
     sys.exit(code)
+
+
+def _interrupt(number: int, frame: Any) -> NoReturn:
+    """Ctrl-C: KeyboardInterrupt as ever; and the end for sure, should a destructor or a callback
+    of a library swallow it (Python ignores exceptions there)."""
+    last = threading.Timer(PATIENCE_S, os._exit, (INTERRUPTED,))
+    last.daemon = True
+    last.start()
+    raise KeyboardInterrupt
 
 
 def run(room: str, about: str, args: list[str]) -> int:

@@ -11,6 +11,7 @@ from libcell.run.method import Method, Opt
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import pyarrow as pa
 
     from libcell.data.image import About
@@ -37,7 +38,6 @@ class Options:
 
 def run(job: Job, options: Options) -> None:
     """List the objects, then fill the store shard by shard."""
-
     import pyarrow.parquet as pq
 
     from libcell.data import crops, groups, tables
@@ -58,20 +58,16 @@ def run(job: Job, options: Options) -> None:
     provenance = job.provenance()
     index = job.root / "index.parquet"
     n = tables.write_parts(index, found, schema, "objects", provenance)
-    if not (job.root / "crops" / "zarr.json").exists():
-        crops.create(job.root, n, len(channels), size, dtype)
-    rows = crops.shard_rows(len(channels), *size, dtype.itemsize)
+    rows = crops.create(job.root, n, len(channels), size, dtype)
     images_of = pq.ParquetFile(index).read(columns=["Metadata_Image"]).column(0)
     blocks = [
-        Block(f"crops {i}", {"root": job.root, "start": i, "stop": min(i + rows, n), "size": size,
-                             "options": asdict(options),
-                             "sources": {k: sources[k] for k in images_of[i : i + rows]
-                                         .unique().to_pylist()}})
+        Block(f"crops {i} of {n}", {
+            "root": job.root, "start": i, "stop": min(i + rows, n), "size": size,
+            "options": asdict(options),
+            "sources": {k: sources[k] for k in images_of[i : i + rows].unique().to_pylist()}})
         for i in range(0, n, rows)
     ]
-    for _ in job.map("crops", fill_shard, blocks):
-        pass
-    job.settle()
+    job.map_whole("crops", fill_shard, blocks)
     names = {c for _, c in sources.values()}
     crops.seal(job.root, n=n, channels=list(channels), compartment="+".join(sorted(names)),
                size=size, pixel_size_um=pixel_size, provenance=provenance)
@@ -113,7 +109,7 @@ def index_field(source: Source, options: dict[str, Any], target: Path) -> dict[s
     tables.write_part(target, table)
     return {"part": target.name, "image": keys["Metadata_Image"], "compartment": compartment,
             "channels": _channels(image, given), "dtype": str(image.dtype),
-            "pixel_size_um": image.pixel_size_um[1:] if image.pixel_size_um else None}
+            "pixel_size_um": list(image.pixel_size_um[1:]) if image.pixel_size_um else None}
 
 
 def _image(source: Source, options: Options) -> Any:
@@ -145,11 +141,12 @@ def _common(abouts: list[dict[str, Any]]) -> tuple[list[str], Any, tuple[float, 
         raise DataError("no field of view to crop from")
     first = abouts[0]
     for about in abouts:
-        for what in ("channels", "dtype"):
+        for what in ("channels", "dtype", "pixel_size_um"):
             if about[what] != first[what]:
                 raise DataError(
-                    f"{about['image']}: {what} are {about[what]}, but {first['image']} has "
-                    f"{first[what]}; one crop store holds one kind"
+                    f"{about['image']}: {what.removesuffix('_um').replace('_', ' ')} is "
+                    f"{about[what]}, but {first['image']} has {first[what]}; one crop store holds "
+                    "one kind"
                 )
     size = first["pixel_size_um"]
     return first["channels"], np.dtype(first["dtype"]), tuple(size) if size else None
@@ -179,34 +176,42 @@ def fill_shard(
 
     given = Options(**options)
     rows = pq.read_table(root / "index.parquet", memory_map=True).slice(start, stop - start)
-    patches, masks = [], []
-    for key, some in _by_frame(rows):
-        source, compartment = sources[key[0]]
+    centres = np.column_stack([rows.column("y").to_numpy(), rows.column("x").to_numpy()])
+    found = rows.column("Metadata_Label").to_numpy()
+    patches = masks = None
+    for name, t, some in _places(rows, centres):
+        source, compartment = sources[name]
         image = _image(source, given)
-        centres = np.column_stack([some.column("y").to_numpy(), some.column("x").to_numpy()])
-        y, x = window(centres, size, image.about.shape[3:])
-        planes = [image.read(t=key[1], c=image.about.channel(c), y=y, x=x)[0]
+        y, x = window(centres[some], size, image.about.shape[3:])
+        planes = [image.read(t=t, c=image.about.channel(c), y=y, x=x)[0]
                   for c in _channels(image.about, given)]
-        frame = labels.read_frame(source, compartment, key[1], y, x)[0]
-        found = some.column("Metadata_Label").to_numpy()
-        got = cut(np.stack(planes), frame, centres - (y.start, x.start), found, size, given.pad)
-        patches.append(got[0])
-        masks.append(got[1])
-    crops.write_shard(root, start, np.concatenate(patches), np.concatenate(masks))
+        frame = labels.read_frame(source, compartment, t, y, x)[0]
+        got = cut(np.stack(planes), frame, centres[some] - (y.start, x.start), found[some], size,
+                  given.pad)
+        if patches is None or masks is None:
+            patches, masks = (np.empty((stop - start, *g.shape[1:]), g.dtype) for g in got)
+        patches[some], masks[some] = got
+    assert patches is not None and masks is not None
+    crops.write_shard(root, start, patches, masks)
     return {"n": stop - start}
 
 
-def _by_frame(rows: pa.Table) -> list[tuple[tuple[str, int], pa.Table]]:
-    """Runs of rows of the same image and frame, in order."""
-    from itertools import pairwise
+def _places(rows: pa.Table, centres: np.ndarray) -> list[tuple[str, int, np.ndarray]]:
+    """(image, frame, row numbers) of the rows that one window of 2048 px around them serves.
 
+    Labels need not be numbered by place, and one window around all of them may be the image.
+    """
     import numpy as np
 
-    images = rows.column("Metadata_Image").to_numpy(zero_copy_only=False)
-    frames = rows.column("Metadata_T").to_numpy()
-    new = np.flatnonzero((images[1:] != images[:-1]) | (frames[1:] != frames[:-1])) + 1
-    edges = [0, *new.tolist(), rows.num_rows]
-    return [((images[a], int(frames[a])), rows.slice(a, b - a)) for a, b in pairwise(edges)]
+    from libcell.data.objects import WINDOW
+
+    images = rows.column("Metadata_Image").combine_chunks().dictionary_encode()
+    names = images.dictionary.to_pylist()
+    keys = np.column_stack([images.indices.to_numpy(), rows.column("Metadata_T").to_numpy(),
+                            centres // WINDOW]).astype(np.int64)
+    places, place = np.unique(keys, axis=0, return_inverse=True)
+    return [(names[key[0]], int(key[1]), np.flatnonzero(place == i))
+            for i, key in enumerate(places)]
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

@@ -4,6 +4,8 @@ Crops keep their native dtype and are not masked: masking, resizing and normalis
 options of whoever reads.
 """
 
+import io
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +34,18 @@ def shard_rows(channels: int, height: int, width: int, itemsize: int) -> int:
 def create(
     root: Path, n: int, channels: int, size: tuple[int, int], dtype: Any
 ) -> int:
-    """The empty arrays of a store with `n` crops; returns the crops per shard."""
+    """The arrays of a store with `n` crops; returns the crops per shard.
+
+    Arrays of that shape which are there are kept: a resumed run must not empty them.
+    """
     store = zarr.open_group(str(groups.ensure(root)))
     rows = shard_rows(channels, *size, np.dtype(dtype).itemsize)
-    arrays.create(store, "crops", (n, channels, *size), dtype, axes=("n", "c", "y", "x"),
-                  chunks=(CHUNK, channels, *size), shards=(rows, channels, *size))
-    arrays.create(store, "masks", (n, *size), bool, axes=("n", "y", "x"),
-                  chunks=(CHUNK, *size), shards=(rows, *size))
+    for name, kind, axes, one in (("crops", dtype, ("n", "c", "y", "x"), (channels, *size)),
+                                  ("masks", bool, ("n", "y", "x"), size)):
+        found = store.get(name)
+        if not isinstance(found, zarr.Array) or found.shape != (n, *one):
+            arrays.create(store, name, (n, *one), kind, axes=axes,
+                          chunks=(CHUNK, *one), shards=(rows, *one))
     return rows
 
 
@@ -82,7 +89,10 @@ class CropStore:
 
     def index(self) -> pa.Table:
         """Table `objects`, one row per crop in the order of the arrays."""
-        return tables.read(self.path / "index.parquet", "objects")
+        if not self.path.is_file():
+            return tables.read(self.path / "index.parquet", "objects")
+        with zipfile.ZipFile(self.path) as archive, archive.open("index.parquet") as file:
+            return tables.from_stream(io.BufferedReader(file), b"PAR1", "objects")  # type: ignore[arg-type]
 
     def read(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         """Crops (n,C,H,W) and masks (n,H,W) of neighbouring rows."""

@@ -27,6 +27,15 @@ def open_levels(root: Path, group: str) -> list[zarr.Array]:
     return [node[name] for name in sorted(node.array_keys(), key=int)]  # type: ignore[misc]
 
 
+def window(values: np.ndarray) -> tuple[float, float]:
+    """Display range: the 0.1 and 99.9 percentiles of what is finite; 0 to 1 if nothing is."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = np.percentile(finite, (0.1, 99.9))
+    return float(low), float(max(high, low + 1e-6))
+
+
 def describe(
     root: Path, about: About, windows: list[tuple[float, float]], extra: Mapping[str, Any]
 ) -> None:

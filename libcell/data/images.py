@@ -237,15 +237,19 @@ def write_region(
 
 
 def _halved(plane: np.ndarray) -> np.ndarray:
-    """(Z,Y,X) averaged 2 x 2 in its own dtype; an odd last row or column is repeated."""
+    """(Z,Y,X) averaged 2 x 2 in its own dtype; an odd last row or column is repeated.
+
+    Around a value that is no number (NaN, infinity) there is none in the smaller image either.
+    """
     odd = [(0, 0), (0, plane.shape[1] % 2), (0, plane.shape[2] % 2)]
     full = np.pad(plane, odd, mode="edge") if any(p[1] for p in odd) else plane
-    wide = {"f": np.dtype(np.float32), "i": np.dtype(np.int32)}.get(
-        plane.dtype.kind, np.dtype(np.uint32))
+    kind = plane.dtype.kind if plane.dtype.kind in "fi" else "u"
+    wide = np.dtype(f"{kind}{8 if plane.dtype.itemsize >= 4 else 4}")  # holds a sum of four
     total = full[:, ::2, ::2].astype(wide)
-    for dy, dx in ((0, 1), (1, 0), (1, 1)):
-        total += full[:, dy::2, dx::2]
-    return (total / 4 if wide.kind == "f" else (total + 2) // 4).astype(plane.dtype)
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        for dy, dx in ((0, 1), (1, 0), (1, 1)):
+            total += full[:, dy::2, dx::2]
+        return (total / 4 if kind == "f" else (total + 2) // 4).astype(plane.dtype)
 
 
 def open_source(source: Source) -> Image:

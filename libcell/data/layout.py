@@ -1,5 +1,6 @@
 """Plate layouts: what is in which well, from a CSV or Parquet table."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,15 @@ def read(path: Path) -> dict[Key, dict[str, Any]]:
         key = (plate, well_key(well))
         if key in layout:
             raise DataError(f"{path}: well {well} stands in it twice")
-        layout[key] = {_metadata(n): v for n, v in row.items() if n not in used}
+        layout[key] = {_metadata(n): _plain(v) for n, v in row.items() if n not in used}
     return layout
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON holds: dates and times as text, None for what is no number."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _load(path: Path) -> pa.Table:

@@ -1,6 +1,7 @@
 """From a table to a matrix of features, a target and groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,12 @@ def matrix(table: pa.Table, names: Sequence[str]) -> np.ndarray:
         table.column(n).cast(pa.float64()).to_numpy(zero_copy_only=False) for n in names
     ]
     return np.column_stack(columns) if columns else np.empty((table.num_rows, 0))
+
+
+def numeric_columns(table: pa.Table) -> list[str]:
+    """Names of the columns that hold numbers or truth values."""
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+    return [f.name for f in table.schema if any(is_kind(f.type) for is_kind in kinds)]
 
 
 def column_text(table: pa.Table, name: str, what: str) -> np.ndarray:
@@ -47,6 +54,18 @@ def groups(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
     if missing:
         raise DataError(f"--group {missing[0]}: some rows have no value")
     return np.array(["/".join(row) for row in zip(*parts)], dtype=object)
+
+
+def parts_of(table: pa.Table, split: Mapping[str, Any]) -> list[str]:
+    """The part of a model's split (see its card) that each row's group was in; `new` for others.
+
+    Where the table lacks a column that the groups are made of, every row is new.
+    """
+    if any(c not in table.column_names for c in split["by"]):
+        return ["new"] * table.num_rows
+    part = {g: name for name, some in split["groups"].items() for g in some}
+    columns = [column_text(table, c, "group") for c in split["by"]]
+    return [part.get("/".join(map(str, row)), "new") for row in zip(*columns)]
 
 
 def chosen_rows(table: pa.Table, target: str, classes: Sequence[str]) -> pa.Table:

@@ -1,7 +1,7 @@
 """Models on disk: tensors in safetensors, a card in JSON. Nothing that could run code."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,15 @@ def load_card(path: Path) -> dict[str, Any]:
         place = ".".join(map(str, first["loc"]))
         raise DataError(f"{file}: not a valid model card: {place}: {first['msg']}") from error
     return card
+
+
+def require_columns(card: Mapping[str, Any], names: Iterable[str], path: Path) -> None:
+    """DataError if the columns `names` of a table are not all that the model at `path` needs."""
+    there = set(names)
+    absent = [c for c in card["input"]["columns"] or () if c not in there]
+    if absent:
+        raise DataError(f"{path}: needs {len(absent)} columns that the table lacks, "
+                        f"e.g. {', '.join(absent[:3])}")
 
 
 def load_tensors(path: Path) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from libcell.data import readers
 from libcell.data.image import Image
 from libcell.data.images import Source, list_groups, open_root, open_source
-from libcell.errors import MissingInput
+from libcell.errors import DataError, MissingInput
 
 
 def is_zarr(path: Path) -> bool:
@@ -28,5 +28,8 @@ def image(source: Source) -> Image:
     """One field of view of a store or a foreign file."""
     if is_zarr(source.path) or source.partial:
         return open_source(source)
-    images = readers.open_file(source.path)
-    return next(i for i in images if i.about.group == (source.group or ""))
+    found = {i.about.group: i for i in readers.open_file(source.path)}
+    if (source.group or "") not in found:
+        raise DataError(f"{source.path}: holds several images ({', '.join(found)}); give one, or "
+                        "bring them into a store first (cell-extract images)")
+    return found[source.group or ""]

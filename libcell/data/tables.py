@@ -161,9 +161,25 @@ def _castable(found: pa.DataType, wanted: pa.DataType) -> bool:
 
 
 def unify(tables: Iterable[pa.Table]) -> pa.Schema:
-    """One schema for parts that agree on names; a whole-number column may meet a real one."""
-    return pa.unify_schemas([t.schema.remove_metadata() for t in tables],
-                            promote_options="permissive")
+    """One schema for parts that agree on names; a whole-number column may meet a real one.
+
+    A part without any value in a column fits whatever the others have there: a well without a
+    dose. DataError where a column is of types that do not go together.
+    """
+    try:
+        joined = pa.unify_schemas([_told(t) for t in tables], promote_options="permissive")
+    except pa.ArrowTypeError as error:
+        raise DataError(f"the parts do not make one table: {_first(error)}") from error
+    return pa.schema([f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in joined])
+
+
+def _told(table: pa.Table) -> pa.Schema:
+    """The schema; text without a value may stand for any type (see `_open_column`)."""
+    return pa.schema([
+        f.with_type(pa.null())
+        if pa.types.is_string(f.type) and table.column(f.name).null_count == table.num_rows else f
+        for f in table.schema
+    ])
 
 
 def write_parts(
@@ -200,12 +216,18 @@ def _regroup(parts: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The table with exactly the columns of `schema`, in that order; absent ones are null."""
+    if table.schema.equals(schema):
+        return table.replace_schema_metadata(schema.metadata)
+    there = set(table.column_names)
     columns = [
-        table.column(f.name).cast(f.type) if f.name in table.column_names
-        else pa.nulls(table.num_rows, f.type)
+        _as(table.column(f.name), f.type) if f.name in there else pa.nulls(table.num_rows, f.type)
         for f in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == kind else column.cast(kind)
 
 
 def write_part(path: Path, table: pa.Table) -> None:

@@ -42,13 +42,14 @@ def run(job: Job, options: Options) -> None:
     path = Path(options.model)
     card = models.load_card(path)
     table = job.inputs.table(card["input"]["kind"])
-    rows = _rows(matrix.chosen_rows(table, card["target"], card["classes"]), card, options, job)
+    models.require_columns(card, table.column_names, path)
+    rows = _rows(table, card, options, job)
     names = card["input"]["columns"]
     groups: dict[str, Any] = {}
     for kind in options.by:
         found = column_groups(names, by=_kind(kind))
         groups |= {f"{kind}: {name}": columns for name, columns in found.items()}
-    labels = matrix.column_text(rows, card["target"], "target").astype(str)
+    labels = matrix.column_text(rows, card["target"], "the model's target").astype(str)
     found_table = permutation_importance(
         _predictor(path, card), matrix.matrix(rows, names), labels, groups,
         n_repeats=options.repeats, seed=job.seed)
@@ -70,26 +71,32 @@ def _kind(text: str) -> Any:
 
 
 def _rows(table: pa.Table, card: dict[str, Any], options: Options, job: Job) -> pa.Table:
-    """The rows to shuffle: what a model was trained on shows what it remembers, not what counts."""
+    """The rows to shuffle: what a model was trained on shows what it remembers, not what counts.
+
+    Rows of none of the model's classes are left out; not every class need be there.
+    """
     import numpy as np
     import pyarrow as pa
 
     from libcell.data import matrix
     from libcell.errors import DataError
 
+    classes = set(card["classes"])
+    labels = matrix.column_text(table, card["target"], "the model's target")
+    known = table.filter(pa.array([v in classes for v in labels], pa.bool_()))
+    if not known.num_rows:
+        raise DataError(f"{card['target']}: no row is of one of the model's classes, "
+                        f"{', '.join(card['classes'])}")
     if options.split == "all":
-        return table
-    part = {g: p for p, some in card["split"]["groups"].items() for g in some}
-    groups = matrix.groups(table, card["split"]["by"])
-    of = np.array([part.get(g, "new") for g in groups], dtype=object)
+        return known
     wanted = "test" if options.split == "auto" else options.split
-    keep = of == wanted
+    keep = np.array(matrix.parts_of(known, card["split"])) == wanted
     if keep.any():
-        return table.filter(pa.array(keep))
+        return known.filter(pa.array(keep))
     if options.split != "auto":
         raise DataError(f"--split {wanted}: no row is of it")
     job.reporter.warn("no row is of the model's test part; all rows are used")
-    return table
+    return known
 
 
 def _predictor(path: Path, card: dict[str, Any]) -> Any:
@@ -112,7 +119,7 @@ METHOD = Method(
     summary="What a forest looks at: the score lost when a group of features is shuffled.",
     run=run,
     options=Options,
-    reads=("features",),
+    reads=("features", "embeddings"),
     writes="importances",
     suffix=".parquet",
     example="cell-explain importance f.parquet -m c.model -o i.parquet",

@@ -24,18 +24,19 @@ class Options:
 
 def run(job: Job, options: Options) -> None:
     """Read what there is, arrange it in sections, write the page."""
+    from libcell import __version__
     from libcell.explain.gather.material import read_material
     from libcell.explain.gather.story import tell
     from libcell.explain.page.render import LIMIT_BYTES, render
 
     material = read_material(job.inputs.paths())
     page = render(tell(material, options.title, options.examples, options.simulated,
-                       f"{job.command} {job.provenance()['version']}"))
+                       f"{job.command} {__version__}"))
     content = page.encode()
     if len(content) > LIMIT_BYTES:
         job.reporter.warn(f"the page has {len(content) / 1e6:.0f} MB; use fewer --examples")
     job.root.write_bytes(content)
-    job.publish("report", len(material.all_provenance()))
+    job.publish("report", len(material.steps))
 
 
 METHOD = Method(

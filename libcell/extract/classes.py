@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # columns of an index that have a place of their own among the keys
 KEYS = {"plate": "Metadata_Plate", "well": "Metadata_Well", "site": "Metadata_Site",
         "frame": "Metadata_T", "t": "Metadata_T", "class": "Metadata_Class"}
+OURS = ("Metadata_Image", "Metadata_Label", "Metadata_Compartment")  # told by the picture itself
 
 
 @dataclass(frozen=True)
@@ -31,62 +32,77 @@ class Options:
                                     "or padded with 0 [the largest picture]", least=2)] = None
 
 
+@dataclass(frozen=True)
+class Picture:
+    """One picture: where it lies, its name (the object's image), its row of the index."""
+
+    path: Path
+    name: str
+    row: dict[str, Any]
+
+
 def run(job: Job, options: Options) -> None:
     """List the pictures, then fill the store shard by shard."""
     from libcell.data import crops, groups, tables
 
-    listed = list_pictures(job.inputs.paths(), options)
-    sizes = [r for _, r in job.map("sizes", measure, _size_blocks(listed))]
+    listed = {str(p.path): p for p in list_pictures(job.inputs.paths(), options)}
+    blocks = [Block(key, {"path": p.path}) for key, p in listed.items()]
+    sizes = {block.key: size for block, size in job.map("sizes", measure, blocks)}
     job.settle()
-    size, channels, dtype = _common([s for part in sizes for s in part], options)
-    table = index_table([p for p, _ in listed], [row for _, row in listed],
-                        [s for part in sizes for s in part], size)
+    pictures = [listed[key] for key in sizes]
+    size, channels, dtype = _common(list(sizes.values()), options)
+    table = index_table(pictures, list(sizes.values()))
     groups.ensure(job.root)
     provenance = job.provenance()
     n = tables.write_parts(job.root / "index.parquet", [table], table.schema, "objects", provenance)
-    rows = crops.shard_rows(len(channels), *size, dtype.itemsize)
-    if not (job.root / "crops" / "zarr.json").exists():
-        crops.create(job.root, n, len(channels), size, dtype)
-    paths = [p for p, _ in listed]
-    blocks = [Block(f"crops {i}", {"root": job.root, "start": i, "paths": paths[i : i + rows],
-                                   "size": size}) for i in range(0, n, rows)]
-    for _ in job.map("crops", fill_shard, blocks):
-        pass
-    job.settle()
+    rows = crops.create(job.root, n, len(channels), size, dtype)
+    paths = [p.path for p in pictures]
+    shards = [Block(f"crops {i} of {n}", {"root": job.root, "start": i,
+                                          "paths": paths[i : i + rows], "size": size})
+              for i in range(0, n, rows)]
+    job.map_whole("crops", fill_shard, shards)
     crops.seal(job.root, n=n, channels=channels, compartment="cells", size=size,
                pixel_size_um=None, provenance=provenance)
     job.publish("crops", n)
 
 
-def list_pictures(folders: list[Path], options: Options) -> list[tuple[Path, dict[str, Any]]]:
+def list_pictures(folders: list[Path], options: Options) -> list[Picture]:
     """Every picture with its row of the index; the class is the folder's name.
 
-    DataError where folder and index disagree: a picture without a row, a row without a picture.
+    DataError where folder and index disagree (a picture without a row, a row without a
+    picture), and where two pictures would be one object.
     """
     from libcell.data.readers import BY_SUFFIX
     from libcell.errors import DataError
     from libcell.run.inputs import natural
 
+    several = len(folders) > 1
     found = sorted(
-        ((f, f.relative_to(folder).as_posix()) for folder in folders
-         for f in folder.glob("*/*") if f.suffix.lower() in BY_SUFFIX),
-        key=lambda pair: natural(pair[1]),
+        ((f, f.relative_to(folder).as_posix(), f"{folder.name}/" if several else "")
+         for folder in folders for f in folder.glob("*/*") if f.suffix.lower() in BY_SUFFIX),
+        key=lambda one: (natural(one[2]), natural(one[1])),
     )
     if not found:
         raise DataError(f"{folders[0]}: no pictures in class folders (CLASS/picture.png)")
-    if not options.index:
-        return [(f, {"class": f.parent.name}) for f, _ in found]
-    rows = _index_rows(options.index)
-    lost = [name for _, name in found if name not in rows]
-    extra = sorted(set(rows) - {name for _, name in found})
+    rows = _index_rows(options.index) if options.index else {name: {} for _, name, _ in found}
+    lost = [name for _, name, _ in found if name not in rows]
+    extra = sorted(set(rows) - {name for _, name, _ in found})
     if lost or extra:
         example = (lost or extra)[0]
         raise DataError(f"{options.index}: {len(lost)} pictures have no row and {len(extra)} rows "
                         f"have no picture, e.g. {example}")
-    return [(f, {"class": f.parent.name} | rows[name]) for f, name in found]
+    pictures: dict[str, Picture] = {}
+    for path, name, folder in found:
+        one = Picture(path, f"{folder}{path.parent.name}/{path.stem}",
+                      {"Metadata_Class": path.parent.name} | rows[name])
+        other = pictures.setdefault(one.name, one)
+        if other is not one:
+            raise DataError(f"{path} and {other.path}: two pictures of the same name, {one.name}")
+    return list(pictures.values())
 
 
 def _index_rows(path: str) -> dict[str, dict[str, Any]]:
+    """Columns of each file as `Metadata_*`; columns without a name are left out."""
     from pathlib import Path
 
     from libcell.data import tables
@@ -95,25 +111,27 @@ def _index_rows(path: str) -> dict[str, dict[str, Any]]:
     table = tables.read_csv(Path(path))
     if "file" not in table.column_names:
         raise DataError(f"{path}: has no column `file`; it has {', '.join(table.column_names)}")
+    names = {n: _column(n) for n in table.column_names if n not in ("", "file")}
+    wrong = [n for n, full in names.items()
+             if full in OURS or list(names.values()).count(full) > 1]
+    if wrong:
+        raise DataError(f"{path}: column {wrong[0]!r} would be {names[wrong[0]]}, which is taken; "
+                        "rename it")
     rows = table.to_pylist()
-    found = {row.pop("file"): row for row in rows}
+    found = {str(row["file"]): {full: row[n] for n, full in names.items()} for row in rows}
     if len(found) != len(rows):
         raise DataError(f"{path}: {len(rows) - len(found)} files stand in it twice")
     return found
 
 
-def _size_blocks(listed: list[tuple[Path, dict[str, Any]]]) -> list[Block]:
-    paths = [p for p, _ in listed]
-    return [Block(f"pictures {i}", {"paths": paths[i : i + 512]})
-            for i in range(0, len(paths), 512)]
-
-
-def measure(paths: list[Path]) -> list[tuple[int, int, int, str]]:
-    """Height, width, channels and dtype of pictures, from their headers."""
+def measure(path: Path) -> tuple[int, int, int, str]:
+    """Height, width, channels and dtype of a picture that can be decoded."""
     from libcell.data import readers
 
-    abouts = [readers.open_file(p)[0].about for p in paths]
-    return [(a.shape[3], a.shape[4], a.shape[1], str(a.dtype)) for a in abouts]
+    picture = readers.open_file(path)[0]
+    picture.read()
+    about = picture.about
+    return about.shape[3], about.shape[4], about.shape[1], str(about.dtype)
 
 
 def _common(
@@ -135,39 +153,37 @@ def _common(
     return size, list(sample_names(channels)), np.dtype(dtype)
 
 
-def index_table(
-    paths: list[Path], rows: list[dict[str, Any]], sizes: list[Any], size: tuple[int, int]
-) -> pa.Table:
+def index_table(pictures: list[Picture], sizes: list[tuple[int, int, int, str]]) -> pa.Table:
     """Table `objects`: a picture is its own image, its object the whole of it."""
     import numpy as np
 
     from libcell.data import tables
     from libcell.data.image import object_ids
 
-    names = [f"{p.parent.name}/{p.stem}" for p in paths]
-    own = {_column(k): [r.get(k) for r in rows] for k in rows[0]}
-    frames: list[Any] = own.pop("Metadata_T", [0] * len(paths))
+    own: dict[str, Any] = {k: [p.row[k] for p in pictures] for k in pictures[0].row}
+    n = len(pictures)
+    frames = own.pop("Metadata_T", [0] * n)
     heights, widths = (np.array([s[i] for s in sizes], np.int32) for i in (0, 1))
-    ids = [object_ids(n, t, "cells", [1])[0] for n, t in zip(names, frames)]
     columns: dict[str, Any] = {
-        "object_id": ids,
-        **{k: _text(own.pop(k, [None] * len(paths)))
+        "object_id": [object_ids(p.name, t, "cells", [1])[0] for p, t in zip(pictures, frames)],
+        **{k: _text(own.pop(k, [None] * n))
            for k in ("Metadata_Plate", "Metadata_Well", "Metadata_Site")},
-        "Metadata_Image": names,
+        "Metadata_Image": [p.name for p in pictures],
         "Metadata_T": frames,
-        "Metadata_Label": np.ones(len(paths), np.uint32),
-        "Metadata_Compartment": ["cells"] * len(paths),
+        "Metadata_Label": np.ones(n, np.uint32),
+        "Metadata_Compartment": ["cells"] * n,
         "y": (heights - 1) / 2, "x": (widths - 1) / 2,
-        "y0": np.zeros(len(paths), np.int32), "x0": np.zeros(len(paths), np.int32),
+        "y0": np.zeros(n, np.int32), "x0": np.zeros(n, np.int32),
         "y1": heights, "x1": widths,
         "area_px": heights.astype(np.int64) * widths,
-        "touches_border": np.ones(len(paths), bool),
+        "touches_border": np.ones(n, bool),
     }
     return tables.from_columns("objects", columns | own)
 
 
 def _column(name: str) -> str:
-    return KEYS.get(name.lower(), f"Metadata_{name[0].upper()}{name[1:]}")
+    bare = name.removeprefix("Metadata_")
+    return KEYS.get(bare.lower(), f"Metadata_{bare[0].upper()}{bare[1:]}")
 
 
 def _text(values: list[Any]) -> list[str | None]:

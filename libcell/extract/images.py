@@ -163,7 +163,7 @@ def _write_rows(assembled: Assembled, root: Path, y0: int, y1: int) -> str:
 
 
 def describe_field(**field: Any) -> None:
-    """Channel names with display windows: the 0.1 and 99.9 percentiles of the smallest level."""
+    """Channel names with display windows, taken from the smallest level."""
     import numpy as np
 
     from libcell.data import image_store
@@ -171,10 +171,7 @@ def describe_field(**field: Any) -> None:
 
     about = assemble(**field).about
     smallest = image_store.open_levels(field["root"], about.group)[-1]
-    windows = []
-    for c in range(about.shape[1]):
-        low, high = np.percentile(np.asarray(smallest[0, c]), (0.1, 99.9))
-        windows.append((float(low), float(max(high, low + 1e-6))))
+    windows = [image_store.window(np.asarray(smallest[0, c])) for c in range(about.shape[1])]
     image_store.describe(field["root"], about, windows, {})
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from libcell.data.image import About
+    from libcell.extract.fields.plan import FieldFiles
     from libcell.run.job import Job
 
 
@@ -34,10 +35,11 @@ def run(job: Job, options: Options) -> None:
 
     pairs = match(job.inputs.paths(), options)
     blocks = [
-        Block(group, {"root": job.root, "like": options.like, "group": group, "files": files,
+        Block(group, {"root": job.root, "like": options.like, "group": group,
+                      "files": masks.files, "source_group": masks.source_group,
                       "compartment": options.compartment, "components": options.components,
                       "link": job.link(_path(options.like))})
-        for group, files in pairs
+        for group, masks in pairs
     ]
     groups, content, files_seen = [], [], []
     for block, done in job.map("fields", write_field, blocks):
@@ -57,10 +59,11 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def match(paths: list[Path], options: Options) -> list[tuple[str, dict[Any, Path]]]:
-    """(group, files) for every field of view that has masks, in the image store's order.
+def match(paths: list[Path], options: Options) -> list[tuple[str, FieldFiles]]:
+    """(group, masks) for every field of view that has masks, in the image store's order.
 
-    DataError names masks that belong to no field of view.
+    Leading zeros count only where they must. DataError names masks that belong to no field of
+    view, or to the same.
     """
     from libcell.data import open as opening
     from libcell.errors import DataError
@@ -69,15 +72,32 @@ def match(paths: list[Path], options: Options) -> list[tuple[str, dict[Any, Path
     groups = opening.groups(_path(options.like))
     fields = plan_fields(paths, options.pattern, None)
     if len(fields) == 1 and len(groups) == 1:
-        return [(groups[0], fields[0].files)]
-    found = {_key(f.group): f.files for f in fields}
-    lost = sorted(set(found) - {_key(g) for g in groups})
+        return [(groups[0], fields[0])]
+    loose: dict[str, list[str]] = {}
+    for group in groups:
+        loose.setdefault(_key(group), []).append(group)
+    found: dict[str, FieldFiles] = {}
+    lost = []
+    for field in fields:
+        key = _key(field.group)
+        place = [field.group] if field.group in loose.get(key, ()) else loose.get(key, [])
+        if len(place) != 1:
+            lost.append(field.group)
+            continue
+        if place[0] in found:
+            raise DataError(f"{_first_file(field)} and {_first_file(found[place[0]])}: both are "
+                            f"masks of {place[0]}")
+        found[place[0]] = field
     if lost:
         raise DataError(
-            f"{options.like}: has no field of view for {len(lost)} of {len(found)} masks, "
+            f"{options.like}: has no field of view for {len(lost)} of {len(fields)} masks, "
             f"e.g. {lost[0]}; its fields are {', '.join(groups[:4])} (see --pattern)"
         )
-    return [(g, found[_key(g)]) for g in groups if _key(g) in found]
+    return [(g, found[g]) for g in groups if g in found]
+
+
+def _first_file(field: FieldFiles) -> Path:
+    return next(iter(field.files.values()))
 
 
 def _key(group: str) -> str:
@@ -87,11 +107,13 @@ def _key(group: str) -> str:
 
 
 def write_field(
-    root: Path, like: str, group: str, files: dict[Any, Path], compartment: str,
-    components: bool, link: str | None,
+    root: Path, like: str, group: str, files: dict[Any, Path], source_group: str | None,
+    compartment: str, components: bool, link: str | None,
 ) -> dict[str, Any]:
     """Read, check and write the masks of one field of view."""
     import hashlib
+
+    import numpy as np
 
     from libcell.data import images, labels
     from libcell.data import open as opening
@@ -99,13 +121,13 @@ def write_field(
     from libcell.extract.fields.assemble import assemble
 
     image = opening.image(Source(_path(like), group)).about
-    masks = assemble(group, {}, files, None)
+    masks = assemble(group, {}, files, source_group)
     _require_masks(masks.about, image)
     levels = labels.create(root, image, [compartment], link)[compartment]
     seal, count = hashlib.sha256(), 0
     for t in range(image.shape[0]):
         found = as_labels(masks.read(t, 0, slice(None)), components, masks.about.where)
-        count += len(set(found[found > 0].tolist()))
+        count += np.unique(found[found > 0]).size
         seal.update(found.tobytes())
         for y in range(0, found.shape[1], images.SHARD):
             for x in range(0, found.shape[2], images.SHARD):

@@ -40,9 +40,13 @@ def run(job: Job, options: Options) -> None:
 
 
 def _blocks(job: Job, options: Options) -> Iterator[Block]:
-    from libcell.feat.families import require
+    # before the first line of a pipe is there: meanwhile, what the work needs is imported
+    from libcell.data import labels, objects  # noqa: F401
+    from libcell.feat import families
 
-    require(options.families)
+    families.require(options.families)
+    for name in options.families or families.names():
+        families.load(name)
     for source in job.inputs.fields("labels"):
         yield Block(source.where, {"source": source, "options": asdict(options)})
 
@@ -111,6 +115,8 @@ def _windows(
         yield Frame(labels.read_frame(source, compartment, t)[0], (0, 0), whole)
         return
     found = objects.scan(partial(labels.read_frame, source, compartment, t), shape[2:])
+    if not len(found.labels):
+        yield Frame(np.zeros((0, 0), np.uint32), (0, 0), (slice(0, 0), slice(0, 0)))
     middle = (found.boxes[:, :2] + found.boxes[:, 2:]) // 2 // objects.WINDOW
     for cell in np.unique(middle, axis=0):
         own = (middle == cell).all(axis=1)

@@ -101,7 +101,9 @@ class Inputs:
         parts = [tables.read(path, *names) for path in self.paths(*names)]
         if len(parts) == 1:
             return parts[0]
-        return pa.concat_tables([tables.conform(p, tables.unify(parts)) for p in parts])
+        schema = tables.unify(parts)
+        joined = pa.concat_tables([tables.conform(p, schema) for p in parts])
+        return joined.replace_schema_metadata(parts[0].schema.metadata)
 
     def digest(self, role: str = "input") -> dict[str, Any]:
         """The provenance mark of everything that was read. Paths stay out of it."""

@@ -117,6 +117,21 @@ class Job:
             self.reporter.progress(phase, done, total)
             yield block, result
 
+    def map_whole(
+        self, phase: str, function: Callable[..., Any], blocks: list[Block]
+    ) -> list[Any]:
+        """Results of blocks that the output cannot go without, in order.
+
+        PartlyDone if any failed, whether or not the user takes what there is.
+        """
+        results = [result for _, result in self.map(phase, function, blocks)]
+        if len(results) < len(blocks):
+            raise PartlyDone(
+                f"{len(blocks) - len(results)} of {len(blocks)} blocks of the phase {phase} "
+                "failed, and the output cannot go without them; mend them and use --resume"
+            )
+        return results
+
     def _fail(self, block: Block, error: BaseException) -> None:
         if isinstance(error, OSError) and error.errno in FULL:
             raise PartlyDone(

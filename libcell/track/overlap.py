@@ -70,7 +70,8 @@ def track_field(source: Source, options: dict[str, Any]) -> pa.Table:
     for rows in track_frames(frames, rules, given.motion):
         t = int(rows["t"][0]) if len(rows["t"]) else 0
         columns = objects.key_columns(keys, t, compartment, rows["label"]) | {
-            name: rows[name] for name in ("track_id", "parent_track_id", "y", "x")}
+            name: rows[name] for name in ("track_id", "parent_track_id", "y", "x", "z")
+            if name in rows}
         columns["score"] = pa.array(rows["score"], from_pandas=True)  # nan: no link, null
         made.append(tables.from_columns("links", columns))
     return pa.concat_tables(made, promote_options="permissive")

@@ -53,10 +53,11 @@ def run(job: Job, options: Options) -> None:
     groups = matrix.groups(rows, group_columns)
     classes, y = np.unique(labels.astype(str), return_inverse=True)
     split = splits.group_split(y, groups, fractions=_fractions(options), seed=job.seed)
+    told = {options.target, *group_columns}  # would give the class away
     names = columns.choose_columns(
-        rows.column_names, compartments=options.compartments or None,
-        families=options.families or None, channels=options.channels or None,
-        location=options.location)
+        [n for n in matrix.numeric_columns(rows) if n not in told],
+        compartments=options.compartments or None, families=options.families or None,
+        channels=options.channels or None, location=options.location)
     X, cleaned = cleaning.clean_matrix(matrix.matrix(rows, names), names, split == "train")
     train = np.flatnonzero(split == "train")
     if options.per_class:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from libcell.run.job import Job
 
-ROWS = 65_536
+ROWS = 65_536  # of one block
+KEYS = ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "Metadata_Image", "Metadata_T",
+        "Metadata_Label", "Metadata_Compartment")
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,16 @@ def run(job: Job, options: Options) -> None:
     """Predict block by block."""
     from pathlib import Path
 
-    from libcell.data import models
+    from libcell.data import matrix, models, tables
 
     path = Path(options.model)
     card = models.load_card(path)
     table = job.inputs.table(card["input"]["kind"])
-    _require_columns(table, card, path)
+    models.require_columns(card, table.column_names, path)
+    if options.target:
+        matrix.column_text(table, options.target, "--target")  # an error if there is none
     scratch = job.parts / "input.arrow"
-    _store(scratch, table)
+    tables.write_part(scratch, table)
     blocks = [
         Block(f"rows {i}", {"table": scratch, "start": i, "model": path,
                             "target": options.target or card["target"]})
@@ -46,61 +50,33 @@ def run(job: Job, options: Options) -> None:
     job.table("predictions", "predict", predict_rows, blocks)
 
 
-def _store(path: Path, table: pa.Table) -> None:
-    from libcell.data import tables
-
-    tables.write_part(path, table)
-
-
-def _require_columns(table: pa.Table, card: dict[str, Any], path: Path) -> None:
-    from libcell.errors import DataError
-
-    absent = [c for c in card["input"]["columns"] or () if c not in table.column_names]
-    if absent:
-        raise DataError(f"{path}: needs {len(absent)} columns that the table lacks, "
-                        f"e.g. {', '.join(absent[:3])}")
-
-
 def predict_rows(table: Path, start: int, model: Path, target: str) -> pa.Table:
     """Table `predictions` of rows start : start + 65536."""
     import numpy as np
 
     from libcell.data import matrix, models, tables
     from libcell.nn import forest_arrays, forest_walk
+    from libcell.train.kernels.cleaning import refuse_infinite
 
     card = models.load_card(model)
     arrays = forest_arrays.ForestArrays.from_tensors(models.load_tensors(model))
     rows = tables.read_part(table).slice(start, ROWS)
     X = matrix.matrix(rows, card["input"]["columns"])
+    refuse_infinite(X, card["input"]["columns"])
     proba = forest_walk.predict_proba(arrays, X)
     classes = np.array(card["classes"], dtype=object)
     own = {n: rows.column(n) for n in rows.column_names if n.startswith("Metadata_")}
-    known = matrix.column_text(rows, target, "--target") if target in own else [None] * len(X)
+    told = target in rows.column_names
     columns = {
         "object_id": rows.column("object_id"),
-        **{k: own.pop(k) for k in list(own) if k in _KEYS},
-        "target": known,
+        **{k: own.pop(k) for k in list(own) if k in KEYS},
+        "target": matrix.column_text(rows, target, "--target") if told else [None] * len(X),
         "predicted": classes[proba.argmax(axis=1)] if len(X) else [],
-        "split": _split_of(rows, card["split"]),
+        "split": matrix.parts_of(rows, card["split"]),
         **own,
         **{f"p_{c}": proba[:, i] for i, c in enumerate(classes)},
     }
     return tables.from_columns("predictions", columns)
-
-
-_KEYS = ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "Metadata_Image", "Metadata_T",
-         "Metadata_Label", "Metadata_Compartment")
-
-
-def _split_of(rows: pa.Table, split: dict[str, Any]) -> list[str]:
-    """The part of the model's own split that each row's group was in; `new` for others."""
-    from libcell.data import matrix
-
-    if any(c not in rows.column_names for c in split["by"]) or not rows.num_rows:
-        return ["new"] * rows.num_rows
-    part = {g: name for name, some in split["groups"].items() for g in some}
-    columns = [matrix.column_text(rows, c, "group") for c in split["by"]]
-    return [part.get("/".join(map(str, row)), "new") for row in zip(*columns)]
 
 
 METHOD = Method(

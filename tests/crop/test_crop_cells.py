@@ -8,7 +8,7 @@ import pytest
 from hand_made import call, files_of, write_images, write_labels
 
 from libcell.crop import cells
-from libcell.data import crops
+from libcell.data import crops, images
 
 
 def scene(shape, seed=0, boxes=((5, 9, 12, 10, 7), (40, 50, 9, 14, 1200), (0, 0, 6, 5, 3))):
@@ -83,7 +83,7 @@ def test_object_ids_are_those_of_the_features(plate):
 
 
 def test_channels_by_name_and_number_in_the_order_given(plate):
-    folder, pixels, _ = plate
+    folder = plate[0]
     crop(folder, "-c", "2,DNA", "--size", 8)
     store = crops.open_crops(folder / "c.crops.zarr")
     assert store.channels == ("GFP", "DNA")
@@ -250,14 +250,33 @@ def test_workers_leave_no_trace_and_provenance_no_path(plate):
     assert "workers" not in json.dumps(mark["provenance"])
 
 
-def test_reading_a_shard_of_a_tall_image_reads_its_rows_only(tmp_path, monkeypatch):
-    """Labels in no order of place must not make one read of the whole image."""
+def test_a_shard_reads_windows_and_not_the_whole_image(tmp_path, monkeypatch):
+    """Labels in no order of place must not make one read of a whole, large image."""
     labels = np.zeros((1, 1, 3000, 64), np.uint32)
-    labels[0, 0, 10:20, 10:20], labels[0, 0, 2900:2910, 10:20] = 2, 1
+    labels[0, 0, 10:20, 10:20], labels[0, 0, 2900:2910, 10:20], labels[0, 0, 30:40, 40:50] = 2, 1, 3
     pixels = np.random.default_rng(0).integers(0, 99, (1, 1, 1, 3000, 64)).astype(np.uint8)
     write_images(tmp_path / "p.ome.zarr", {"": pixels})
     write_labels(tmp_path / "n.labels.ome.zarr", {"": {"nuclei": labels}})
+    reads = []
+    real = images.ZarrImage.read
+
+    def counted(self, **spans):
+        reads.append(spans.get("y"))
+        return real(self, **spans)
+
+    monkeypatch.setattr(images.ZarrImage, "read", counted)
     crop(tmp_path, "--size", 8)
-    got = crops.open_crops(tmp_path / "c.crops.zarr").read(slice(0, 2))[0]
-    np.testing.assert_array_equal(got[1, 0], pixels[0, 0, 0, 11:19, 11:19])
-    np.testing.assert_array_equal(got[0, 0], pixels[0, 0, 0, 2901:2909, 11:19])
+    widths = [y.stop - y.start for y in reads if y.start is not None]
+    assert max(widths) <= 2048 and min(widths) < 100
+    got = crops.open_crops(tmp_path / "c.crops.zarr").read(slice(0, 3))[0]
+    for row, (y, x) in enumerate(((2901, 11), (11, 11), (31, 41))):
+        np.testing.assert_array_equal(got[row, 0], pixels[0, 0, 0, y : y + 8, x : x + 8])
+
+
+def test_a_zipped_store_is_read_as_a_folder_is(plate):
+    folder = plate[0]
+    crop(folder, "--size", 8)
+    crop(folder, "--size", 8, out="z.crops.zarr.zip")
+    one, other = (crops.open_crops(folder / n) for n in ("c.crops.zarr", "z.crops.zarr.zip"))
+    assert one.index().equals(other.index())
+    np.testing.assert_array_equal(one.read(slice(0, 3))[0], other.read(slice(0, 3))[0])

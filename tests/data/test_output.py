@@ -1,7 +1,5 @@
 """An output is there as a whole or not at all, and nothing that was there is lost."""
 
-import os
-
 import pytest
 
 from libcell.data.output import Output, partial_path
@@ -48,7 +46,7 @@ def test_force_replaces_only_at_the_end(tmp_path, folder):
     assert path.exists()
     assert ((path / "old") if folder else path).read_text() == "old"
     output.publish()
-    assert os.listdir(path) == ["new"]
+    assert [p.name for p in path.iterdir()] == ["new"]
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -151,5 +151,5 @@ def test_zip_is_read_like_a_folder(tmp_path):
 
 def test_labels_must_fit_their_image():
     small = dataclasses.replace(about(), shape=(1, 1, 1, 60, 71))
-    with pytest.raises(DataError, match="1 x 1 x 60 x 71.*1 x 1 x 60 x 70"):
+    with pytest.raises(DataError, match=r"1 x 1 x 60 x 71.*1 x 1 x 60 x 70"):
         labels.require_fit(small, about())

@@ -1,6 +1,7 @@
 """Tables: the same bytes however they were cut, and one line for what is wrong."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,7 @@ def test_bytes_do_not_depend_on_the_cut(tmp_path, cuts):
     whole = features(100_000)
     tables.write_parts(tmp_path / "a.parquet", [whole], whole.schema, "features", PROVENANCE)
     edges = np.cumsum([0, *cuts])
-    parts = [whole.slice(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [whole.slice(a, b - a) for a, b in pairwise(edges)]
     tables.write_parts(tmp_path / "b.parquet", parts, whole.schema, "features", PROVENANCE)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
@@ -95,7 +96,7 @@ def test_wrong_kind_and_newer_version(tmp_path):
 def test_missing_columns_are_all_named(tmp_path):
     table = features(1).drop_columns(["Metadata_T", "Metadata_Label"])
     pq.write_table(tables.stamp(table, "features", PROVENANCE), tmp_path / "f.parquet")
-    with pytest.raises(DataError, match="Metadata_T.*Metadata_Label"):
+    with pytest.raises(DataError, match=r"Metadata_T.*Metadata_Label"):
         tables.read(tmp_path / "f.parquet", "features")
 
 

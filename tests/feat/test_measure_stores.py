@@ -31,10 +31,6 @@ def feat(folder, *args, out="f.parquet", labels="n.labels.ome.zarr", code=0):
                 "-o", folder / out, *args, code=code)
 
 
-def metadata(well, **own):
-    return {"metadata": {"Metadata_Plate": "P", "Metadata_Well": well, "Metadata_Site": "1", **own}}
-
-
 def test_gaps_in_labels_and_a_field_without_objects(tmp_path):
     write_images(tmp_path / "p.ome.zarr", {"a": pixels(), "b": pixels(1)})
     write_labels(tmp_path / "n.labels.ome.zarr",
@@ -46,9 +42,10 @@ def test_gaps_in_labels_and_a_field_without_objects(tmp_path):
     assert pa.types.is_uint32(table.schema.field("Metadata_Label").type)
     names = [n for n in table.column_names if n.startswith("Nuclei_")]
     assert all(pa.types.is_float64(table.schema.field(n).type) for n in names)
-    expected = {families.column_name("Nuclei", c.name, ch if families.load(f).PER_CHANNEL else None)
-                for f in families.names() for c in families.load(f).columns() for ch in ("c1", "c2")}
-    assert set(names) == expected
+    chosen = [families.load(f) for f in families.names()]
+    assert set(names) == {
+        families.column_name("Nuclei", c.name, channel if f.PER_CHANNEL else None)
+        for f in chosen for c in f.columns() for channel in ("c1", "c2")}
 
 
 def test_no_object_anywhere_gives_the_same_columns(tmp_path):
@@ -127,23 +124,14 @@ def test_dtypes_measure_the_same(tmp_path, dtype):
 
 def test_layout_columns_keep_their_types_past_wells_that_lack_them(tmp_path):
     """A well without a dose, first or last, must not turn the column into text or fail."""
-    wells = {"A/01/0": metadata("A01", Metadata_Dose=None, Metadata_Drug=None, Metadata_Ok=None),
-             "A/02/0": metadata("A02", Metadata_Dose=3, Metadata_Drug="x", Metadata_Ok=True),
-             "A/03/0": metadata("A03", Metadata_Dose=0.5, Metadata_Drug=None, Metadata_Ok=False)}
-    (tmp_path / "parts").mkdir()
-    for i, (group, about) in enumerate(wells.items()):
-        write_images(tmp_path / "parts" / f"{i}.ome.zarr", {group: pixels(i)}, **about)
-        write_labels(tmp_path / "parts" / f"{i}.labels.ome.zarr",
-                     {group: {"nuclei": blocks(1, 2)}}, **about)
-    # one plate of all three
-    import shutil
-    from libcell.data import groups, labels
-    for kind in ("ome.zarr", "labels.ome.zarr"):
-        root = tmp_path / ("p.ome.zarr" if kind == "ome.zarr" else "n.labels.ome.zarr")
-        for i in range(3):
-            shutil.copytree(tmp_path / "parts" / f"{i}.{kind}", root, dirs_exist_ok=True)
-        groups.update(root, {"groups": list(wells)})
-    del labels
+    keys = {"Metadata_Plate": "P", "Metadata_Site": "1"}
+    doses = (("A01", None, None, None), ("A02", 3, "x", True), ("A03", 0.5, None, False))
+    wells = {f"A/{w[1:]}/0": keys | {"Metadata_Well": w, "Metadata_Dose": dose,
+                                     "Metadata_Drug": drug, "Metadata_Ok": ok}
+             for w, dose, drug, ok in doses}
+    write_images(tmp_path / "p.ome.zarr", dict.fromkeys(wells, pixels()), wells=wells)
+    write_labels(tmp_path / "n.labels.ome.zarr",
+                 {group: {"nuclei": blocks(1, 2)} for group in wells}, wells=wells)
     for command, args in (("feat", ("measure",)), ("crop", ("cells", "--size", 8))):
         out = tmp_path / ("f.parquet" if command == "feat" else "c.crops.zarr")
         call(command, args[0], tmp_path / "n.labels.ome.zarr", "--images",

@@ -41,13 +41,13 @@ def bench_pipe(place: Place) -> Iterator[Row]:
     segment = f"cell-segment threshold {plate} -c 2 -j 1 --force -o {labels}"
     measure = f"-j 1 --force --images {plate} -o {table}"
     figures = []
-    for _ in range(3):
+    for _ in range(5):
         first = _seconds(["bash", "-c", segment])
         second = _seconds(["bash", "-c", f"cell-feat measure {labels} {measure}"])
         both = _seconds(["bash", "-c", f"{segment} | cell-feat measure - {measure}"])
         figures.append(both / max(first, second))
     yield Row("cell-segment | cell-feat over 96 fields", statistics.median(figures), 1.2,
-              "times the slower alone", "median of 3, one worker each")
+              "times the slower alone", "median of 5, one worker each")
 
 
 def bench_memory(place: Place) -> Iterator[Row]:

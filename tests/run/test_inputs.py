@@ -51,7 +51,7 @@ def test_a_store_that_was_never_finished_is_told():
 
 
 def test_records_of_another_kind():
-    with pytest.raises(DataError, match="features/1.*labels/1"):
+    with pytest.raises(DataError, match=r"features/1.*labels/1"):
         list(piped(record(schema="features/1")).fields("labels"))
 
 

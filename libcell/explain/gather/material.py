@@ -11,12 +11,16 @@ from libcell.data.crops import CropStore
 from libcell.errors import DataError
 from libcell.schema.versions import split_tag
 
+SCORES = "scores.parquet"
 TABLES = ("features", "predictions", "scores", "importances", "objects", "transforms")
 
 
 @dataclass
 class Material:
-    """What was given; a report shows the sections that there is material for."""
+    """What was given; a report shows the sections that there is material for.
+
+    `steps` has an entry per input, in the order given: its schema, provenance and digest.
+    """
 
     images: list[dict[str, Any]] = field(default_factory=list)
     labels: list[dict[str, Any]] = field(default_factory=list)
@@ -26,23 +30,35 @@ class Material:
     tables: dict[str, pa.Table] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
 
-    def all_provenance(self) -> list[dict[str, Any]]:
-        """One entry per input: schema, provenance, digest."""
-        return self.steps
+    def objects(self) -> pa.Table | None:
+        """A table with a row per object, if one was given."""
+        given = (self.tables.get(n) for n in ("features", "predictions", "objects"))
+        return next((t for t in given if t is not None), None)
 
 
 def read_material(paths: list[Path]) -> Material:
-    """Read every input. DataError names the first that is no output of ours, or comes twice."""
+    """Read every input; of what `cell-train score` made, its table.
+
+    DataError names the first that is no output of ours, or of which one was given already.
+    """
     material = Material()
     for path in paths:
         if path.suffix == ".parquet":
             _take_table(material, path)
+        elif (path / SCORES).is_file():
+            _take_table(material, path / SCORES)
         elif (path / models.CARD).exists():
+            _require_first(material.model, "model", path)
             material.model = models.load_card(path)
             _note(material, path, material.model)
         else:
             _take_store(material, path)
     return material
+
+
+def _require_first(known: Any, what: str, path: Path) -> None:
+    if known is not None:
+        raise DataError(f"{path}: a second {what}; a report takes one")
 
 
 def _note(material: Material, path: Path, attributes: dict[str, Any]) -> None:
@@ -57,8 +73,7 @@ def _take_table(material: Material, path: Path) -> None:
     if name not in TABLES:
         raise DataError(f"{path}: is {mark or 'a table without schema'}; a report takes "
                         f"{', '.join(TABLES)}")
-    if name in material.tables:
-        raise DataError(f"{path}: a second table of {name}; a report takes one of each")
+    _require_first(material.tables.get(name), f"table of {name}", path)
     material.tables[name] = tables.read(path, name)
     _note(material, path, {"schema": mark, "provenance": tables.provenance(schema)})
 
@@ -75,6 +90,7 @@ def _take_store(material: Material, path: Path) -> None:
     elif name == "tracks":
         material.tracks.append((attributes, tracks.read(path)))
     elif name == "crops":
+        _require_first(material.crops, "crop store", path)
         material.crops = crops.open_crops(path)
     else:
         raise DataError(f"{path}: is {attributes.get('schema', 'no output of libcell')}; a report "

@@ -4,10 +4,13 @@ import json
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from libcell.data import matrix
 from libcell.explain.gather.examples import Examples
 from libcell.explain.gather.material import Material
+from libcell.explain.gather.plates import plates
 from libcell.explain.page import figures
 from libcell.explain.page.sections import (
     Chart,
@@ -31,8 +34,8 @@ def tell(material: Material, title: str, examples: int, simulated: bool, made_by
     """The whole report: every section that there is material for."""
     crops = Examples(material.crops, examples)
     found = [
-        _summary(material), _plate(material), _gallery(material, crops), _tracks(material),
-        _scores(material), _confusion(material, crops), _importance(material),
+        _summary(material), *plates(material.objects()), _gallery(material, crops),
+        _tracks(material), _scores(material), _confusion(material, crops), _importance(material),
         *_distributions(material), _split(material), _provenance(material),
     ]
     warnings = ["The images are simulated; nothing here is a finding."] if simulated else []
@@ -43,10 +46,6 @@ def tell(material: Material, title: str, examples: int, simulated: bool, made_by
     return Report(title, made_by, [s for s in found if s is not None], warnings)
 
 
-def _objects(material: Material) -> Any:
-    return material.tables.get("features", material.tables.get("predictions"))
-
-
 def _summary(material: Material) -> Section:
     values = []
     for store in material.images:
@@ -55,43 +54,21 @@ def _summary(material: Material) -> Section:
         values += [(f"{len(store['groups'])}", "fields of view"),
                    (str(len(store["about"].channels)),
                     f"channels: {', '.join(store['about'].channels)}")]
-    table = _objects(material)
+    table = material.objects()
     if table is not None:
         values.append((f"{table.num_rows:,}", "objects"))
-        values.append((f"{_feature_count(table)}", "features each"))
+    if "features" in material.tables:
+        values.append((f"{_feature_count(material.tables['features'])}", "features each"))
     if material.model:
         values.append((str(len(material.model["classes"])), "classes"))
     return Figures("Data", "What went in.", values)
 
 
-def _feature_count(table: Any) -> int:
+def _feature_count(table: pa.Table) -> int:
     return sum(not n.startswith("Metadata_") and n != "object_id" for n in table.column_names)
 
 
-def _plate(material: Material) -> Section | None:
-    """Objects per well."""
-    table = _objects(material)
-    if table is None or not table.num_rows or table.column("Metadata_Well").null_count:
-        return None
-    counts = table.group_by("Metadata_Well").aggregate([([], "count_all")])
-    wells = dict(zip(counts.column("Metadata_Well").to_pylist(),
-                     counts.column("count_all").to_pylist()))
-    rows = sorted({_row(w) for w in wells}, key=lambda r: (len(r), r))
-    columns = sorted({w[len(_row(w)):] for w in wells}, key=int)
-    values = np.array([[wells.get(f"{r}{c}", np.nan) for c in columns] for r in rows], float)
-    texts = [[f"{r}{c}: {wells.get(f'{r}{c}', 0)} objects" for c in columns] for r in rows]
-    return Chart("Objects per well", "Wells that stand out here may be out of focus, empty, or "
-                 "segmented badly; look before you trust their features.",
-                 "plate", figures.plate(rows, columns, values, "objects", texts),
-                 f"Objects in {len(wells)} wells: from {int(np.nanmin(values))} to "
-                 f"{int(np.nanmax(values))}.")
-
-
-def _row(well: str) -> str:
-    return well.rstrip("0123456789")
-
-
-def _gallery(material: Material, crops: "Examples") -> Section | None:
+def _gallery(material: Material, crops: Examples) -> Section | None:
     if material.crops is None:
         return None
     pictures = crops.sample()
@@ -121,6 +98,8 @@ def _scores(material: Material) -> Section | None:
         if row and row["value"] is not None:
             shown.append([name, _number(row["value"]), _interval(row),
                           _number(base["value"]) if base else ""])
+    if not overall:
+        return None
     some = next(iter(overall.values()))
     return Table("How good it is", f"On {some['n']:,} objects of the part '{some['split']}', whole "
                  "groups held out; intervals (95 %) drawn over groups. The last column is what "
@@ -168,9 +147,8 @@ def _confusion(material: Material, crops: "Examples") -> Section | None:
                  pictures)
 
 
-def _held(table: Any) -> Any:
-    import pyarrow as pa
-
+def _held(table: pa.Table) -> pa.Array:
+    """The parts of the split to show: what was tested on, else what is new, else all there is."""
     there = set(table.column("split").unique().to_pylist())
     return pa.array(["test"] if "test" in there else sorted(there - {"train"}) or ["train"])
 
@@ -196,10 +174,11 @@ def _distributions(material: Material) -> list[Section]:
     target, classes = material.model["target"], material.model["classes"]
     if target not in table.column_names:
         return []
-    labels = np.array([str(v) for v in table.column(target).to_pylist()])
+    labels = matrix.column_text(table, target, "the model's target")
+    names = [n for n in material.model["input"]["columns"] if n in table.column_names]
     best = []
-    for name in material.model["input"]["columns"]:
-        values = table.column(name).to_numpy(zero_copy_only=False).astype(float)
+    for name in names:
+        values = matrix.matrix(table, [name])[:, 0]
         by_class = {c: values[(labels == c) & np.isfinite(values)] for c in classes}
         if min(map(len, by_class.values())) < 2:
             continue
@@ -239,7 +218,7 @@ def _provenance(material: Material) -> Section:
          "parameters": json.dumps(
              {k: s["provenance"].get(k) for k in ("parameters", "inputs", "seed")},
              indent=1, ensure_ascii=False)}
-        for s in material.all_provenance()
+        for s in material.steps
     ]
     return Provenance("How it was made", "Every input with its command, parameters and digest.",
                       steps)

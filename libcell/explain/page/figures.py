@@ -1,5 +1,6 @@
 """Plotly figures of a report, as JSON values. Colours are safe for the colour-blind."""
 
+import html
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,11 @@ LAYOUT = {
 }
 
 
+def shown(text: object) -> str:
+    """Text as plotly writes it: it reads tags such as <b> and <a> where they are not escaped."""
+    return html.escape(str(text), quote=False)
+
+
 def _json(figure: go.Figure) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(figure.to_json(engine="json"))
     return value
@@ -30,7 +36,7 @@ def confusion(counts: np.ndarray, truth: Sequence[str], predicted: Sequence[str]
     text = [[f"{int(n)}<br>{s:.0%}" for n, s in zip(a, b)] for a, b in zip(counts, share)]
     keys = [[f"{t}|{p}" for p in predicted] for t in truth]
     figure = go.Figure(go.Heatmap(
-        z=share.tolist(), x=list(map(str, predicted)), y=list(map(str, truth)), text=text,
+        z=share.tolist(), x=list(map(shown, predicted)), y=list(map(shown, truth)), text=text,
         texttemplate="%{text}", colorscale="Cividis", reversescale=True, zmin=0, zmax=1,
         customdata=keys, xgap=2, ygap=2,
         hovertemplate="true %{y}, predicted %{x}: %{text}<extra></extra>",
@@ -47,7 +53,7 @@ def importance(groups: Sequence[str], mean: Sequence[float], sd: Sequence[float]
                score: str) -> dict[str, Any]:
     """Bars of what the score loses, largest on top, with one standard deviation."""
     figure = go.Figure(go.Bar(
-        x=list(mean), y=list(groups), orientation="h", marker_color=OKABE_ITO[0],
+        x=list(mean), y=list(map(shown, groups)), orientation="h", marker_color=OKABE_ITO[0],
         error_x={"type": "data", "array": list(sd), "color": INK, "thickness": 1},
         hovertemplate="%{y}: %{x:.3f}<extra></extra>"))
     figure.update_layout(**LAYOUT | {"margin": {"l": 170, "r": 20, "t": 10, "b": 50}},
@@ -78,9 +84,10 @@ def distribution(values: dict[str, np.ndarray], label: str) -> dict[str, Any]:
     for i, (name, some) in enumerate(values.items()):
         low, q1, median, q3, high = np.nanpercentile(some, (5, 25, 50, 75, 95))
         figure.add_trace(go.Box(
-            name=f"{name} (n = {len(some)})", q1=[q1], median=[median], q3=[q3], x=[name],
+            name=f"{shown(name)} (n = {len(some)})", q1=[q1], median=[median], q3=[q3],
+            x=[shown(name)],
             lowerfence=[low], upperfence=[high], marker_color=OKABE_ITO[i % len(OKABE_ITO)]))
     figure.update_layout(**LAYOUT, height=320, showlegend=False)
     figure.update_xaxes(type="category")
-    figure.update_yaxes(title_text=label, gridcolor="#e3e6ea")
+    figure.update_yaxes(title_text=shown(label), gridcolor="#e3e6ea")
     return _json(figure)

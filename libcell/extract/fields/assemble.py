@@ -10,7 +10,7 @@ from libcell.data import digests
 from libcell.data import open as opening
 from libcell.data.image import About, Image
 from libcell.data.images import Source
-from libcell.errors import DataError
+from libcell.errors import DataError, UsageFault
 from libcell.extract.fields.plan import Spot
 from libcell.run.inputs import natural
 
@@ -92,17 +92,27 @@ def _require_plane(about: About, first: About) -> None:
 
 
 def _renamed(found: tuple[str, ...], wanted: tuple[str, ...], where: str) -> tuple[str, ...]:
-    """Channels renamed in order, or by `found=name`."""
+    """Channels renamed in order, or by `found=name`. DataError where that does not work out."""
     if not wanted:
         return found
     if any("=" in w for w in wanted):
-        table = dict(w.split("=", 1) for w in wanted if "=" in w)
-        strangers = sorted(set(table) - set(found))
-        if strangers:
-            raise DataError(f"{where}: channel {strangers[0]!r} not found; it has "
-                            f"{', '.join(found)}")
-        return tuple(table.get(name, name) for name in found)
-    if len(wanted) != len(found):
+        made = _by_name(found, wanted, where)
+    elif len(wanted) == len(found):
+        made = wanted
+    else:
         raise DataError(f"{where}: {len(found)} channels ({', '.join(found)}), "
                         f"{len(wanted)} names in --channel-names")
-    return wanted
+    if len(set(made)) < len(made):
+        raise DataError(f"{where}: --channel-names gives a name twice: {', '.join(made)}")
+    return made
+
+
+def _by_name(found: tuple[str, ...], wanted: tuple[str, ...], where: str) -> tuple[str, ...]:
+    plain = [w for w in wanted if "=" not in w]
+    if plain:
+        raise UsageFault(f"--channel-names: {plain[0]!r} is not found=name, as the others are")
+    table = dict(w.split("=", 1) for w in wanted)
+    strangers = sorted(set(table) - set(found))
+    if strangers:
+        raise DataError(f"{where}: channel {strangers[0]!r} not found; it has {', '.join(found)}")
+    return tuple(table.get(name, name) for name in found)

@@ -14,10 +14,11 @@ defined for an object is NaN; no object makes another's value change.
 Another package adds a family through the entry-point group `libcell.feat.families`.
 """
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Iterable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from libcell.errors import UsageFault
@@ -32,9 +33,16 @@ GROUP = "libcell.feat.families"
 def names() -> list[str]:
     """All families, our own first; none is imported."""
     own = _own()
-    return own + sorted({e.name for e in entry_points(group=GROUP)} - set(own))
+    return own + sorted(set(_added()) - set(own))
 
 
+@functools.cache
+def _added() -> dict[str, EntryPoint]:
+    """Families of other packages; asked for every field of view, so looked up once."""
+    return {e.name: e for e in entry_points(group=GROUP)}
+
+
+@functools.cache
 def _own() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
@@ -53,7 +61,7 @@ def load(name: str) -> Any:
     require([name])
     if name in _own():
         return importlib.import_module(f"{__name__}.{name}")
-    return next(e for e in entry_points(group=GROUP) if e.name == name).load()
+    return _added()[name].load()
 
 
 def column_name(compartment: str, feature: str, channel: str | None = None) -> str:

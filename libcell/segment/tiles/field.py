@@ -1,6 +1,7 @@
 """A large field of view: the passes over all its tiles, and what is merged between them."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,7 @@ class _Frame:
         np.save(kept, ids)
         done = self._map("labels", passes.write_labels, step=SHARD, store=store, kept=kept,
                          root=self._job.root)
+        shutil.rmtree(store)  # 8 bytes a pixel, for every frame of a movie
         return int(ids.size), [d["digest"] for d in done]
 
     def _map(

@@ -38,7 +38,7 @@ class Cleaning:
         if absent:
             raise DataError(f"{len(absent)} column(s) of the training data absent: {_some(absent)}")
         chosen = X[:, [place[name] for name in self.kept]]
-        _refuse_infinite(chosen, self.kept)
+        refuse_infinite(chosen, self.kept)
         if self.missing == "median":
             chosen = np.where(np.isnan(chosen), self.medians, chosen)
         return chosen
@@ -54,7 +54,7 @@ def clean_matrix(
     error that names its column.
     """
     X = _check_matrix(X, names)
-    _refuse_infinite(X, names)
+    refuse_infinite(X, names)
     train = X[train_rows]
     if not len(train):
         raise DataError("no training rows; there is nothing to learn from")
@@ -89,7 +89,8 @@ def _check_matrix(X: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return X
 
 
-def _refuse_infinite(X: np.ndarray, names: Sequence[str]) -> None:
+def refuse_infinite(X: np.ndarray, names: Sequence[str]) -> None:
+    """DataError that names the columns (p,) of `X` (n, p) with infinite values."""
     infinite = np.isinf(X)
     if infinite.any():
         bad = np.flatnonzero(infinite.any(axis=0)).tolist()
