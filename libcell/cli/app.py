@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from typing import Any, NoReturn
 
 import typer
@@ -104,6 +103,8 @@ def run_command(room: str, about: str) -> NoReturn:
 def _interrupt(number: int, frame: Any) -> NoReturn:
     """Ctrl-C: KeyboardInterrupt as ever; and the end for sure, should a destructor or a callback
     of a library swallow it (Python ignores exceptions there)."""
+    import threading
+
     last = threading.Timer(PATIENCE_S, os._exit, (INTERRUPTED,))
     last.daemon = True
     last.start()

@@ -38,12 +38,14 @@ def bench_pipe(place: Place) -> Iterator[Row]:
     """Two piped commands over 96 fields beside the slower of the two alone."""
     plate = _plate(place)
     labels, table = place.scratch / "n.labels.ome.zarr", place.scratch / "f.parquet"
-    segment = f"cell-segment threshold {plate} -c 2 -j 1 --force -o {labels}"
-    measure = f"-j 1 --force --images {plate} -o {table}"
+    segment = f"cell-segment threshold {plate} -c 2 -j 1 -o {labels}"
+    measure = f"-j 1 --images {plate} -o {table}"
     figures = []
     for _ in range(5):
+        _remove(labels, table)
         first = _seconds(["bash", "-c", segment])
         second = _seconds(["bash", "-c", f"cell-feat measure {labels} {measure}"])
+        _remove(labels, table)
         both = _seconds(["bash", "-c", f"{segment} | cell-feat measure - {measure}"])
         figures.append(both / max(first, second))
     yield Row("cell-segment | cell-feat over 96 fields", statistics.median(figures), 1.2,
@@ -60,6 +62,12 @@ def bench_memory(place: Place) -> Iterator[Row]:
     seconds = time.perf_counter() - before
     yield Row(f"cell-segment threshold, {EDGE} x {EDGE} px, 2 workers", peak, 1.5,
               "GB peak", f"{EDGE * EDGE / seconds / 1e6:.1f} Mpx/s")
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
+        path.unlink(missing_ok=True)
 
 
 def _seconds(command: list[object]) -> float:
