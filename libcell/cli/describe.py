@@ -8,7 +8,7 @@ from libcell import __version__
 from libcell.cli.options import Common
 from libcell.run import registry
 from libcell.run.method import Method, OptionField, option_fields
-from libcell.schema.versions import MAJOR, tag
+from libcell.schema.versions import shown
 
 KINDS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
@@ -25,9 +25,10 @@ def describe_method(room: str, method: Method) -> dict[str, Any]:
         "command": f"cell-{room} {method.name}",
         "version": __version__,
         "summary": method.summary,
-        "inputs": [tag(r) if r in MAJOR else r for r in method.reads],
-        "output": {"schema": tag(method.writes), "suffix": method.suffix,
-                   "streams": method.streams},
+        "inputs": [shown(r) for r in method.reads],
+        "output": {"schema": shown(method.writes), "suffix": method.suffix,
+                   "streams": method.streams,
+                   "also": [{"schema": shown(n), "suffix": s} for n, s in method.also]},
         "parameters": [_option(f, f"CELL_{room}_{f.name}") for f in option_fields(method.options)],
         "common": [_option(f, f"CELL_{f.name}") for f in option_fields(Common)],
         "needs": method.needs or None,

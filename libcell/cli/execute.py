@@ -19,6 +19,9 @@ from libcell.run import devices, workers
 from libcell.run.inputs import Inputs
 from libcell.run.job import Job
 from libcell.run.method import Method, option_fields
+from libcell.schema.versions import FILES, shown
+
+AT_ONCE = (KeyboardInterrupt, BrokenPipeError)  # ends that wait for no block under way
 
 
 def execute(room: str, method: Method, common: Common, options: Any, given: list[str]) -> int:
@@ -61,11 +64,9 @@ def _require(room: str, method: Method, common: Common, given: list[str]) -> Non
 def _require_suffix(method: Method, common: Common) -> None:
     """A wrong suffix now would be a wrong kind of input to the next command."""
     name = str(common.output)
-    zipped = (f"{method.suffix}.zip",) if "zarr" in method.suffix else ()
-    wanted = (method.suffix, *zipped)
-    if name != "-" and method.suffix and not name.rstrip("/").endswith(wanted):
-        raise UsageFault(f"-o {name}: this method writes {method.writes}/1; "
-                         f"name it x{method.suffix}")
+    if name != "-" and method.kind(name) is None:
+        names = " or ".join(f"{shown(n)}, named x{s}" for n, s in method.outputs)
+        raise UsageFault(f"-o {name}: this method writes {names}")
 
 
 @contextlib.contextmanager
@@ -86,12 +87,15 @@ def _job(
             output = Output(path, force=common.force, resume=common.resume)
             output.begin(_signature(room, method, options, inputs))
             stack.callback(_tidy, output)
-        pool = workers.open_pool(common.scheduler, common.workers or workers.default_workers())
+        scheduler = common.scheduler
+        if scheduler == "auto":
+            scheduler = "processes" if method.processes else "threads"
+        pool = workers.open_pool(scheduler, common.workers or workers.default_workers())
         if pool.remote:
             options = _with_absolute_paths(method, options)
         job = Job(room, method, options, inputs, output, pool, terminal, seed=common.seed,
                   device=device, partial_ok=common.partial_ok, scratch=scratch, sink=sink)
-        stack.callback(job.close)
+        stack.push(lambda kind, *_: job.close(wait=kind not in AT_ONCE))
         if job.finished_before:
             terminal.note(f"continuing: {job.finished_before} blocks were done before")
         yield job
@@ -168,7 +172,8 @@ class _Flushing:
 def _skip(method: Method, path: Path, terminal: Terminal) -> int:
     from libcell.data.summary import record_of
 
-    terminal.record(record_of(path))
+    foreign = {"schema": FILES, "path": str(path), "n": 1, "complete": True}
+    terminal.record(foreign if method.writes == FILES else record_of(path))
     terminal.note(f"{path}: exists, left as it is")
     return 0
 
@@ -179,7 +184,7 @@ def _dry_run(room: str, method: Method, common: Common, options: Any, inputs: In
         plan = {"reads": [str(p) for p in inputs.paths()]}
     lines = {"command": f"cell-{room} {method.name}", "blocks": None, "bytes": None} | plan | {
         "writes": common.output,
-        "schema": f"{method.writes}/1",
+        "schema": shown(method.kind(str(common.output)) or method.writes),
         "parameters": {f.name: getattr(options, f.name) for f in option_fields(method.options)},
     }
     sys.stdout.write(json.dumps(lines, ensure_ascii=False, default=str) + "\n")

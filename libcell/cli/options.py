@@ -15,8 +15,9 @@ class Common:
         int | None, Opt("blocks done at once [all cores]", ("-j", "--workers"), least=1)
     ] = None
     scheduler: Annotated[
-        str, Opt("threads, processes, or a dask scheduler: tcp://HOST:PORT or FILE.json")
-    ] = "threads"
+        str, Opt("auto (what suits the method), threads, processes, or a dask scheduler: "
+                 "tcp://HOST:PORT or FILE.json")
+    ] = "auto"
     device: Annotated[str, Opt("auto, cpu, cuda, cuda:N or mps")] = "auto"
     seed: Annotated[int, Opt("seed of everything random", least=0)] = 0
     force: Annotated[

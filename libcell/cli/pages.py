@@ -32,9 +32,12 @@ def _about(room: str) -> str:
 
 def _method(method: dict[str, Any]) -> list[str]:
     reads = ", ".join(_link(r) for r in method["inputs"])
+    kinds = [method["output"], *method["output"]["also"]]
+    writes = " or ".join(f"{_link(k['schema'])} (`x{k['suffix']}`)" if k["suffix"]
+                         else _link(k["schema"]) for k in kinds)
     lines = [f"## {method['command']}\n", f"{method['summary']}\n",
              f"```sh\n{method['example']}\n```\n",
-             f"Reads {reads}; writes {_link(method['output']['schema'])}"
+             f"Reads {reads}; writes {writes}"
              + (", or the table as an Arrow stream with `-o -`." if method["output"]["streams"]
                 else ".") + "\n"]
     if method["paper"]:

@@ -12,6 +12,7 @@ from libcell import __version__
 from libcell.cli.options import Common
 from libcell.errors import FULL, CellError, PartlyDone, UsageFault
 from libcell.run.method import Method, OptionField, option_fields
+from libcell.schema.versions import shown
 
 Inputs = Annotated[
     list[str] | None,
@@ -133,8 +134,9 @@ def _describe_flag(room: str, method: Method) -> inspect.Parameter:
 
 def _epilog(room: str, method: Method) -> str:
     """Schema in and out, a worked example, the source. `\\b` keeps the lines as they are."""
-    reads = ", ".join(r if r == "files" else f"{r}/1" for r in method.reads)
-    lines = [f"Reads {reads}; writes {method.writes}/1 (x{method.suffix})."]
+    reads = ", ".join(shown(r) for r in method.reads)
+    writes = " or ".join(f"{shown(name)} (x{suffix})" for name, suffix in method.outputs)
+    lines = [f"Reads {reads}; writes {writes}."]
     if method.paper:
         lines += ["", f"Source: {method.paper}"]
     example = ["\b", "Example:", *(f"  {line}" for line in method.example.splitlines())]

@@ -67,6 +67,12 @@ class Job:
         return self.output.root
 
     @property
+    def kind(self) -> str:
+        """Schema name of what is being made; the output's suffix says which of several."""
+        found = self.method.kind(self.output.path.name) if self.output else None
+        return found or self.method.writes
+
+    @property
     def parts(self) -> Path:
         """A folder for the blocks' own files, gone when the output is published."""
         base = self.output.partial if self.output else self.scratch
@@ -249,12 +255,12 @@ class Job:
 
     def publish(self, name: str, n: int, **more: Any) -> None:
         """Give the finished output its name, and announce it."""
-        from libcell.schema.versions import tag
+        from libcell.schema.versions import shown
 
         assert self.output
         self.output.publish()
         self.reporter.record(
-            {"schema": tag(name), "path": str(self.output.path), "n": n, "complete": True} | more
+            {"schema": shown(name), "path": str(self.output.path), "n": n, "complete": True} | more
         )
 
     # -- provenance ----------------------------------------------------------------------
@@ -288,11 +294,14 @@ class Job:
                 found.append(mark(field.name, paths))
         return found
 
-    def close(self) -> None:
-        """Stop the workers and let go of the output; what is finished stays for `--resume`."""
+    def close(self, wait: bool = True) -> None:
+        """Stop the workers and let go of the output; what is finished stays for `--resume`.
+
+        `wait` is False where the user wants the end at once: blocks under way are given up.
+        """
         with contextlib.suppress(OSError):
             self._journal.close()
-        self.pool.close()
+        self.pool.close(wait)
         if self.output:
             self.output.release()
 

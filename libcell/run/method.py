@@ -39,8 +39,11 @@ class Opt:
 class Method:
     """One subcommand: what it reads and writes, its options, what it needs, its source.
 
-    `reads` and `writes` are schema names (`files` for foreign ones); `suffix` is how an output
-    is usually named. `run(job, options)` does the work. `needs` names an optional extra.
+    `reads` and `writes` are schema names (`files` for foreign ones); an output's name ends in
+    `suffix`. A method that makes something else as well lists it in `also`, schema name to
+    suffix, and the output's name decides (`Job.kind`). `run(job, options)` does the work.
+    `needs` names an optional extra. `processes` says that a block holds Python's lock for most
+    of its time, so that threads would not run side by side.
     """
 
     name: str
@@ -54,10 +57,25 @@ class Method:
     paper: str = ""
     needs: str = ""
     streams: bool = False  # `-o -` writes the table to standard output
+    also: tuple[tuple[str, str], ...] = ()
+    processes: bool = False
     plan: Callable[[Inputs, Any], dict[str, Any]] | None = None  # what --dry-run says
 
     def __post_init__(self) -> None:
         assert dataclasses.is_dataclass(self.options)
+
+    @property
+    def outputs(self) -> tuple[tuple[str, str], ...]:
+        """Schema name and suffix of everything that the method can make, the usual one first."""
+        return ((self.writes, self.suffix), *self.also)
+
+    def kind(self, path: str) -> str | None:
+        """What an output of that name would be; None where no suffix fits."""
+        bare = path.rstrip("/").removesuffix(".zip")
+        whole = path.rstrip("/")
+        fitting = (n for n, s in self.outputs
+                   if whole.endswith(s) or ("zarr" in s and bare.endswith(s)))
+        return next(fitting, None)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Pool(Protocol):
 
     def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future: ...
 
-    def close(self) -> None: ...
+    def close(self, wait: bool = True) -> None: ...
 
 
 class _Done:
@@ -55,7 +55,7 @@ class Inline:
     def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future:
         return _Done(function, args)
 
-    def close(self) -> None:
+    def close(self, wait: bool = True) -> None:
         """Nothing is held."""
 
 
@@ -84,8 +84,13 @@ class Local:
         with _interrupts_held():  # may start a worker, which inherits that it hears none
             return self._pool.submit(function, **args)
 
-    def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def close(self, wait: bool = True) -> None:
+        """End the workers; `wait` until they are gone, as Python would at its own end.
+
+        Python 3.11 wakes a process pool that still closes at exit through a pipe that the pool
+        has closed meanwhile, and prints the traceback.
+        """
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def _hush_resource_tracker() -> None:
@@ -151,7 +156,7 @@ class Cluster:
         future: Future = self._client.submit(function, **absolute(args), pure=False)
         return future
 
-    def close(self) -> None:
+    def close(self, wait: bool = True) -> None:
         self._client.close()
 
 

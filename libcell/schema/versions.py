@@ -2,6 +2,7 @@
 
 from libcell.errors import DataError
 
+FILES = "files"  # what other programs write and read
 MAJOR = {
     # tables
     "objects": 1,
@@ -32,6 +33,11 @@ MAJOR = {
 def tag(name: str) -> str:
     """The schema string that goes into a file, e.g. `features/1`."""
     return f"{name}/{MAJOR[name]}"
+
+
+def shown(name: str) -> str:
+    """The schema string of one of our kinds; `files` for foreign ones, which have none."""
+    return name if name == FILES else tag(name)
 
 
 def split_tag(text: object) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from libcell import __version__
 from libcell.cli.options import Common
 from libcell.run.method import option_fields
 from libcell.run.registry import ROOMS, names
-from libcell.schema.versions import MAJOR
+from libcell.schema.versions import MAJOR, shown
 
 HEAVY = ("numpy", "scipy", "skimage", "sklearn", "zarr", "pyarrow", "pydantic", "torch", "rich",
          "plotly", "dask", "distributed", "tifffile", "PIL", "jinja2", "networkx", "pandas")
@@ -66,8 +66,9 @@ def test_help_of_a_method(room, name):
     assert "Example:" in text
     assert all(line.strip() in text for line in about.example.splitlines())
     assert about.example.startswith(f"cell-{room} {name} ")
-    reads = ", ".join(r if r == "files" else f"{r}/1" for r in about.reads)
-    assert f"Reads {reads}; writes {about.writes}/1" in words
+    reads = ", ".join(shown(r) for r in about.reads)
+    assert f"Reads {reads}; writes {shown(about.writes)}" in words
+    assert all(suffix in words for _, suffix in about.outputs)
     for field in [*option_fields(about.options), *option_fields(Common)]:
         assert all(f in text for f in "/".join(field.flags).split("/")), field.name
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -38,6 +39,14 @@ def test_results_come_in_the_order_of_the_blocks(scheduler, width):
     pool = workers.open_pool(scheduler, width)
     assert results(pool, slow_first, 12) == [i * 10 for i in range(12)]
     pool.close()
+
+
+def test_a_closed_pool_of_processes_is_gone():
+    """One that still closes when Python ends leaves a traceback on stderr, now and then."""
+    pool = workers.open_pool("processes", 2)
+    results(pool, slow_first, 2)
+    pool.close()
+    assert [t.name for t in threading.enumerate() if "Executor" in type(t).__name__] == []
 
 
 def test_few_blocks_are_in_flight():
