@@ -4,9 +4,10 @@ Crops keep their native dtype and are not masked: masking, resizing and normalis
 options of whoever reads.
 """
 
+import contextlib
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pyarrow as pa
 import zarr
 
 from libcell.data import arrays, groups, images, tables
+from libcell.data.shards import ShardWriter
 from libcell.errors import DataError
 from libcell.schema import versions
 
@@ -49,14 +51,30 @@ def create(
     return rows
 
 
-def write_shard(root: Path, start: int, crops: np.ndarray, masks: np.ndarray) -> None:
-    """Write crops (n,C,H,W) and masks (n,H,W) from row `start`, the first of a shard."""
+@contextlib.contextmanager
+def shard(root: Path, start: int) -> Iterator[Callable[[np.ndarray, np.ndarray], None]]:
+    """Write one shard, from row `start` on, chunk by chunk.
+
+    Gives a function that takes crops (n,C,H,W) and masks (n,H,W), CHUNK rows at a time.
+    """
     store = zarr.open_group(str(root), mode="r+")
-    rows = slice(start, start + len(crops))
-    for name, values in (("crops", crops), ("masks", masks)):
-        array = store[name]
-        assert isinstance(array, zarr.Array)
-        arrays.write(array, (rows, *(slice(0, s) for s in array.shape[1:])), values)
+    arrays_of = [store[name] for name in ("crops", "masks")]
+    crops, masks = (ShardWriter(a, root, start) for a in arrays_of)  # type: ignore[arg-type]
+    with crops, masks:
+
+        def add(some_crops: np.ndarray, some_masks: np.ndarray) -> None:
+            crops.add(some_crops)
+            masks.add(some_masks)
+
+        yield add
+
+
+def write_shard(root: Path, start: int, crops: np.ndarray, masks: np.ndarray) -> None:
+    """Write crops (n,C,H,W) and masks (n,H,W): all rows of the shard that begins at `start`."""
+    with shard(root, start) as add:
+        for first in range(0, len(crops), CHUNK):
+            rows = slice(first, first + CHUNK)
+            add(crops[rows], masks[rows])
 
 
 def seal(
