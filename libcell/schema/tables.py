@@ -192,6 +192,15 @@ class Sequences(Table):
     position: Count
 
 
+class Omissions(Table):
+    """What a source holds that the output goes without, one row each, and why."""
+
+    source: Text = Field(description="file that holds it")
+    item: Text = Field(description="its name there, e.g. the annotation's id")
+    Metadata_Image: str | None = Field(description="field of view, null where it has none")
+    reason: Text
+
+
 TABLES: dict[str, type[Table]] = {
     "objects": Objects,
     "features": Features,
@@ -205,4 +214,5 @@ TABLES: dict[str, type[Table]] = {
     "links": Links,
     "bags": Bags,
     "sequences": Sequences,
+    "omissions": Omissions,
 }

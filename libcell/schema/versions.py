@@ -17,6 +17,7 @@ MAJOR = {
     "links": 1,
     "bags": 1,
     "sequences": 1,
+    "omissions": 1,
     # stores, folders, pages
     "image": 1,
     "labels": 1,

@@ -1,0 +1,1 @@
+"""COCO annotations: documents, masks, crops and label images out of them."""

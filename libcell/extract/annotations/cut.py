@@ -1,0 +1,135 @@
+"""The second pass: crops, shard by shard."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image as Pillow
+
+from libcell.data import crops, tables
+from libcell.extract.annotations import masks
+from libcell.extract.annotations.index import RLE
+from libcell.extract.annotations.pixels import Kind, as_kind, decode_picture
+
+Pieces = list[tuple[Path, int, int]]  # rows first:stop of a part file
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a crop is: the box of an object with `pad` px around it.
+
+    Native crops are `window` (height, width), the box in their middle; with `edge` the box is
+    padded to a square and resized to edge x edge.
+    """
+
+    window: tuple[int, int]
+    pad: int = 0
+    edge: int | None = None
+    black: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the crops."""
+        return (self.edge, self.edge) if self.edge else self.window
+
+
+def pieces_of(parts: list[tuple[Path, int]], start: int, stop: int) -> Pieces:
+    """Where rows start:stop of all parts (file, rows) together are."""
+    found, first = [], 0
+    for file, rows in parts:
+        a, b = max(start - first, 0), min(stop - first, rows)
+        if a < b:
+            found.append((file, a, b))
+        first += rows
+    return found
+
+
+def fill_shard(
+    root: Path, start: int, pieces: Pieces, pictures: dict[str, Path], kind: Kind, shape: Shape
+) -> dict[str, int]:
+    """Cut the objects of `pieces` and write them as the shard that begins at row `start`.
+
+    Holds one picture and one chunk of crops at a time.
+    """
+    rows = pa.concat_tables([
+        tables.read_part(file).select(["Metadata_Image", "y0", "x0", "y1", "x1", RLE])
+        .slice(a, b - a) for file, a, b in pieces])
+    boxes = np.column_stack([rows.column(n).to_numpy() for n in ("y0", "x0", "y1", "x1")])
+    names = rows.column("Metadata_Image").to_pylist()
+    codes = rows.column(RLE).to_pylist()
+    some_crops = np.empty((crops.CHUNK, kind[0], *shape.size), kind[1])
+    some_masks = np.empty((crops.CHUNK, *shape.size), bool)
+    fill = _resized if shape.edge else _native
+    current, pixels, height = None, np.empty((1, 1, 1)), 1
+    with crops.shard(root, start) as add:
+        for first in range(0, len(names), crops.CHUNK):
+            stop = min(first + crops.CHUNK, len(names))
+            some_crops[:], some_masks[:] = 0, False
+            for a, b in _same(names, first, stop):
+                if names[a] != current:
+                    current = names[a]
+                    pixels = as_kind(decode_picture(pictures[current]), kind)
+                    height = pixels.shape[1]
+                runs = masks.decode(codes[a:b], height)
+                place = slice(a - first, b - first)
+                fill(pixels, runs, boxes[a:b], some_crops[place], some_masks[place], shape)
+            add(some_crops[: stop - first], some_masks[: stop - first])
+    return {"n": len(names)}
+
+
+def _same(names: list[str], first: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Stretches of first:stop that are of one picture."""
+    begin = first
+    for i in range(first + 1, stop + 1):
+        if i == stop or names[i] != names[begin]:
+            yield begin, i
+            begin = i
+
+
+def _native(
+    pixels: np.ndarray, runs: masks.Runs, boxes: np.ndarray, made: np.ndarray, inside: np.ndarray,
+    shape: Shape,
+) -> None:
+    """Boxes as they are, each in the middle of its crop; 0 around them."""
+    size = boxes[:, 2:] - boxes[:, :2]
+    corners = boxes[:, :2] - (np.array(shape.window) - size) // 2  # the crop's own in the image
+    runs.paint(inside, corners)
+    low = np.maximum(boxes[:, :2] - shape.pad, 0)
+    high = np.minimum(boxes[:, 2:] + shape.pad, pixels.shape[1:])
+    for crop, (y, x), (y0, x0), (y1, x1) in zip(made, corners.tolist(), low.tolist(),
+                                                high.tolist()):
+        crop[:, y0 - y : y1 - y, x0 - x : x1 - x] = pixels[:, y0:y1, x0:x1]
+    if shape.black:
+        made *= inside[:, None]
+
+
+def _resized(
+    pixels: np.ndarray, runs: masks.Runs, boxes: np.ndarray, made: np.ndarray, inside: np.ndarray,
+    shape: Shape,
+) -> None:
+    """Boxes padded with 0 to squares, then resized: pixels by area, masks to the nearest."""
+    assert shape.edge
+    edges = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) + 2 * shape.pad
+    square = Shape((int(edges.max(initial=1)),) * 2, shape.pad, black=shape.black)
+    wide = np.zeros((len(boxes), made.shape[1], *square.window), made.dtype)
+    wide_masks = np.zeros((len(boxes), *square.window), bool)
+    _native(pixels, runs, boxes, wide, wide_masks, square)
+    for i, edge in enumerate(edges.tolist()):
+        corner = (square.window[0] - edge) // 2
+        # a box of other parity than the window lies half a pixel from its middle
+        y, x = (corner + ((square.window[a] - s) // 2 - (edge - s) // 2 - corner)
+                for a, s in enumerate((boxes[i, 2:] - boxes[i, :2]).tolist()))
+        part = (slice(y, y + edge), slice(x, x + edge))
+        for channel, target in zip(wide[i], made[i]):
+            target[:] = _scaled(channel[part], shape.edge, made.dtype)
+        mask = Pillow.fromarray(wide_masks[i][part])
+        inside[i] = np.asarray(mask.resize((shape.edge,) * 2, Pillow.Resampling.NEAREST))
+
+
+def _scaled(plane: np.ndarray, edge: int, dtype: np.dtype) -> np.ndarray:
+    """(Y,X) resized to edge x edge: bilinear, over as many pixels as one of the result covers."""
+    exact = plane if dtype == np.uint8 else plane.astype(np.float32)
+    made = np.asarray(Pillow.fromarray(exact).resize((edge, edge), Pillow.Resampling.BILINEAR))
+    return made if dtype.kind == "f" or dtype == np.uint8 else np.rint(made).astype(dtype)

@@ -1,0 +1,185 @@
+"""The first pass: every outline's mask, box and centre, picture by picture."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from libcell.data import tables
+from libcell.data.image import object_ids
+from libcell.errors import CellError
+from libcell.extract.annotations import masks
+from libcell.extract.annotations.document import Document, read
+from libcell.extract.annotations.pictures import Picture
+from libcell.extract.annotations.pixels import decode_picture
+
+RLE = "rle"  # a column of the parts alone
+EMPTY = 4  # an outline [[]] has nothing in it, either: its box counts
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which annotations are taken, and how their rows are made."""
+
+    compartment: str = "cells"
+    crowd: bool = False
+    class_column: str | None = None
+
+
+def write_entries(document: Document, folder: Path, number: int) -> np.ndarray:
+    """Leave a document's annotations in the parts folder, sorted by picture, for the workers.
+
+    Returns the picture numbers (n,) in that order.
+    """
+    entries = document.entries
+    if isinstance(document.text, bytes):
+        text_of(folder, number).write_bytes(document.text)
+    order = np.argsort(entries.image, kind="stable")
+    image = entries.image[order]
+    first = np.searchsorted(image, image)  # of the same picture
+    category = np.array([c.name for c in document.categories] + [None], object)
+    table = pa.table({
+        "id": pa.array([str(i) for i in entries.ids[order].tolist()]),
+        "label": pa.array(np.arange(1, len(order) + 1) - first, pa.uint32()),
+        "class": pa.array(category[entries.category[order]].tolist(), pa.string()),
+        "crowd": pa.array(entries.crowd[order]),
+        **{f"{name}_{i}": pa.array(spans[order, i]) for i in (0, 1)
+           for name, spans in (("outline", entries.outlines), ("box", entries.boxes))},
+    })
+    tables.write_part(folder / f"entries-{number}.arrow", table)
+    return image
+
+
+def text_of(folder: Path, number: int) -> Path:
+    """Where the outlines of a document lie that could not be read as they were."""
+    return folder / f"outlines-{number}.json"
+
+
+def index_pictures(
+    folder: Path, number: int, text: Path, source: str, pictures: list[Picture], choice: Choice,
+    target: Path,
+) -> dict[str, Any]:
+    """Masks of some pictures of one document, left as two part files: what is taken (table
+    `objects` with the run-length codes), and what is not (table `omissions`).
+
+    Returns how many, the largest box, the kinds of pixels, and how often each reason occurs.
+    """
+    entries = tables.read_part(folder / f"entries-{number}.arrow")
+    kept, left = [], []
+    kinds: set[tuple[int, str]] = set()
+    for picture in pictures:
+        rows = entries.slice(picture.rows[0], picture.rows[1] - picture.rows[0])
+        made = _index_picture(rows, text, picture, choice)
+        kept.append(made.objects)
+        left.append(omissions(source, picture.name, made.left))
+        kinds |= {made.kind} if made.kind else set()
+    some, out = (pa.concat_tables(parts, promote_options="permissive") for parts in (kept, left))
+    tables.write_part(target, some)
+    tables.write_part(target.with_suffix(".left"), out)
+    height, width = (_longest(some, a) for a in "yx")
+    return {"part": target.name, "n": some.num_rows, "size": [height, width],
+            "kinds": sorted(kinds), "left": dict(Counter(out.column("reason").to_pylist()))}
+
+
+def _longest(table: pa.Table, axis: str) -> int:
+    ends, starts = (table.column(f"{axis}{i}").to_numpy() for i in (1, 0))
+    return int((ends - starts).max(initial=0))
+
+
+@dataclass(frozen=True)
+class _Indexed:
+    objects: pa.Table
+    left: list[tuple[str, str]]  # annotation, reason
+    kind: tuple[int, str] | None
+
+
+def _index_picture(rows: pa.Table, text: Path, picture: Picture, choice: Choice) -> _Indexed:
+    ids = rows.column("id").to_pylist()
+    try:
+        height, width, kind = _measure(picture)
+    except CellError as error:
+        reason = str(error)
+        none = _objects(rows.slice(0, 0), [], masks.decode([], 1), picture, choice, (1, 1))
+        return _Indexed(none, [(i, reason) for i in ids], None)
+    spans = [np.column_stack([rows.column(f"{n}_{i}").to_numpy() for i in (0, 1)])
+             for n in ("outline", "box")]
+    outlines = list(read(text, spans[0]))
+    boxes = list(read(text, np.where(spans[0][:, 1:] > EMPTY, 0, spans[1])))
+    codes = masks.encode(outlines, boxes, height, width)
+    faults = [str(c) if isinstance(c, masks.Unusable) else "" for c in codes]
+    if not choice.crowd:
+        crowd = rows.column("crowd").to_pylist()
+        faults = [f or ("crowd: outline of many objects (see --crowd)" if c else "")
+                  for f, c in zip(faults, crowd)]
+    good = [i for i, fault in enumerate(faults) if not fault]
+    runs = masks.decode([codes[i] for i in good], height)  # type: ignore[misc]
+    empty = runs.areas() == 0
+    for i in np.flatnonzero(empty).tolist():
+        faults[good[i]] = "no pixel inside the image"
+    if empty.any():
+        good = [i for i in good if not faults[i]]
+        runs = masks.decode([codes[i] for i in good], height)  # type: ignore[misc]
+    objects = _objects(rows.take(good), [codes[i] for i in good], runs, picture, choice,
+                       (height, width))
+    return _Indexed(objects, [(ids[i], f) for i, f in enumerate(faults) if f], kind)
+
+
+def _measure(picture: Picture) -> tuple[int, int, tuple[int, str]]:
+    """Height, width, and channels with dtype, of a picture that can be decoded and is as annotated.
+    DataError where it is not."""
+    from libcell.errors import DataError
+
+    if picture.path is None:
+        raise DataError(f"{picture.fault}: {picture.columns['Metadata_File']}")
+    pixels = decode_picture(picture.path)
+    channels, height, width = pixels.shape
+    if picture.size and picture.size != (height, width):
+        raise DataError(f"image is {height} x {width} px, the annotations are for "
+                        f"{picture.size[0]} x {picture.size[1]}")
+    return height, width, (channels, str(pixels.dtype))
+
+
+def _objects(
+    rows: pa.Table, codes: list[Any], runs: masks.Runs, picture: Picture, choice: Choice,
+    size: tuple[int, int],
+) -> pa.Table:
+    """Table `objects` with the codes of the masks as a further column."""
+    n = rows.num_rows
+    label = rows.column("label").to_numpy()
+    y0, x0, y1, x1 = runs.boxes().T
+    centre = runs.centroids()
+    own = dict(picture.columns)
+    keys = {k: pa.array([own.pop(k)] * n, pa.string())
+            for k in ("Metadata_Plate", "Metadata_Well", "Metadata_Site")}
+    told = own.get(f"Metadata_{choice.class_column}") if choice.class_column else None
+    columns: dict[str, Any] = {
+        "object_id": object_ids(picture.name, 0, choice.compartment, label.tolist()),
+        **keys,
+        "Metadata_Image": [picture.name] * n,
+        "Metadata_T": np.zeros(n, np.int32),
+        "Metadata_Label": label,
+        "Metadata_Compartment": [choice.compartment] * n,
+        "y": centre[:, 0], "x": centre[:, 1], "y0": y0, "x0": x0, "y1": y1, "x1": x1,
+        "area_px": runs.areas(),
+        "touches_border": (y0 == 0) | (x0 == 0) | (y1 == size[0]) | (x1 == size[1]),
+        "Metadata_Class": rows.column("class") if told is None
+        else pa.array([told] * n, pa.string()),
+        **{k: pa.array([v] * n, pa.string() if v is None else pa.scalar(v).type)
+           for k, v in own.items()},
+        "Metadata_Annotation": rows.column("id"),
+    }
+    if choice.crowd:
+        columns["Metadata_Crowd"] = rows.column("crowd")
+    return tables.from_columns("objects", columns | {RLE: pa.array(codes, pa.binary())})
+
+
+def omissions(source: str, image: str | None, left: list[tuple[str, str]]) -> pa.Table:
+    """Table `omissions`: what the output goes without."""
+    n = len(left)
+    return tables.from_columns("omissions", {
+        "source": [source] * n, "item": [i for i, _ in left], "Metadata_Image": [image] * n,
+        "reason": [reason for _, reason in left],
+    })
