@@ -1,7 +1,9 @@
 """Track stores: `tracks.parquet`, flat, and `graph.geff`, the same as a graph.
 
 geff (https://github.com/live-image-tracking-tools/geff): a node per object and frame, an edge
-per link, from a mother's last frame to each daughter's first.
+per link, from a mother's last frame to each daughter's first. Node ids are the table's row
+numbers. What the table says of whole fields of view stands in the graph's `extra`, under
+`libcell`: `fields`, and the `types` of their columns.
 """
 
 from collections.abc import Mapping
@@ -11,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from libcell.data import groups, tables
 from libcell.errors import DataError, MissingInput
 from libcell.schema import versions
+from libcell.schema.arrow import arrow_schema
 
 TABLE = "tracks.parquet"
 GRAPH = "graph.geff"
@@ -22,10 +26,14 @@ GRAPH = "graph.geff"
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes are the rows of the table; `edges` (m,2) int64 are row numbers, earlier first."""
+    """Nodes are the rows of the table; `edges` (m,2) int64 are row numbers, earlier first.
+
+    A division is a track with two daughters or more; one alone goes on where its parent ended.
+    """
 
     edges: np.ndarray
     score: np.ndarray
+    tracks: int
     divisions: int
 
 
@@ -55,7 +63,7 @@ def graph_of(table: pa.Table) -> Graph:
     between = np.array(births, np.int64).reshape(-1, 2)
     edges = np.concatenate([within, between])
     counts = np.unique(between[:, 0], return_counts=True)[1]
-    return Graph(edges, score[edges[:, 1]], int((counts > 1).sum()))
+    return Graph(edges, score[edges[:, 1]], len(first), int((counts > 1).sum()))
 
 
 def _mother(
@@ -75,12 +83,10 @@ def write(root: Path, table: pa.Table, provenance: Mapping[str, Any]) -> Graph:
     groups.ensure(root)
     tables.write_parts(root / TABLE, [table], table.schema, "links", provenance)
     _write_geff(root / GRAPH, table, graph)
-    keys = table.select(["Metadata_Image", "track_id"]).group_by(
-        ["Metadata_Image", "track_id"]).aggregate([])
     groups.update(root, {
         "schema": versions.tag("tracks"),
         "provenance": dict(provenance),
-        "n_tracks": keys.num_rows,
+        "n_tracks": graph.tracks,
         "n_divisions": graph.divisions,
         "images": table.column("Metadata_Image").unique().to_pylist(),
     })
@@ -91,23 +97,70 @@ def _write_geff(path: Path, table: pa.Table, graph: Graph) -> None:
     from geff.core_io import write_arrays
     from geff_spec import Axis, GeffMetadata
 
-    def values(name: str, kind: Any) -> Any:
-        column = table.column(name).to_numpy(zero_copy_only=False)
-        return {"values": column.astype(kind), "missing": None}
-
+    space = ["z", "y", "x"] if "z" in table.column_names else ["y", "x"]
     image = table.column("Metadata_Image").combine_chunks().dictionary_encode()
-    fields: Any = {"values": image.indices.to_numpy(zero_copy_only=False).astype(np.int64),
-              "missing": None}
-    nodes = {"t": values("Metadata_T", np.int64), "y": values("y", np.float64),
-             "x": values("x", np.float64), "label": values("Metadata_Label", np.int64),
-             "track_id": values("track_id", np.int64), "field": fields}
-    axes = [Axis(name="t", type="time", unit="frame"), Axis(name="y", type="space", unit="pixel"),
-            Axis(name="x", type="space", unit="pixel")]
+    whole, single = _further_columns(table, image)
+    nodes = {
+        "t": _property(table.column("Metadata_T")),
+        **{n: _property(table.column(n)) for n in space},
+        "label": _property(table.column("Metadata_Label").cast(pa.int64())),
+        "track_id": _property(table.column("track_id").cast(pa.int64())),
+        "field": _property(image.indices.cast(pa.int64())),
+        **{n: _property(table.column(n)) for n in single},
+    }
+    axes = [Axis(name="t", type="time", unit="frame"),
+            *(Axis(name=n, type="space", unit="pixel") for n in space)]
+    rows = _rows_of_fields(table, image, ["Metadata_Image", *whole])
+    types = {n: str(table.schema.field(n).type) for n in (*whole, *single)}
     metadata = GeffMetadata(directed=True, axes=axes, node_props_metadata={},
                             edge_props_metadata={}, track_node_props={"tracklet": "track_id"},
-                            extra={"fields": image.dictionary.to_pylist()})
+                            extra={"libcell": {"fields": rows, "types": types}})
     write_arrays(path, np.arange(table.num_rows, dtype=np.int64), nodes, graph.edges,
                  {"score": {"values": graph.score, "missing": None}}, metadata, zarr_format=3)
+
+
+def _property(column: Any) -> Any:
+    """A column as a node property: values, and where there are none."""
+    missing = np.asarray(column.is_null()) if column.null_count else None
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return {"values": np.array(column.fill_null("").to_pylist(), str), "missing": missing}
+    filled = column.fill_null(False if pa.types.is_boolean(kind) else 0)
+    return {"values": filled.to_numpy(zero_copy_only=False), "missing": missing}
+
+
+def _further_columns(table: pa.Table, image: pa.DictionaryArray) -> tuple[list[str], list[str]]:
+    """Columns beyond those of every graph: the same in a whole field of view, and the others.
+
+    `object_id` is none of them where it says no more than image, frame, compartment and label.
+    """
+    known = {*arrow_schema("links").names, "z"} - {"object_id"}
+    names = [n for n in table.column_names if n not in known]
+    whole = [n for n in names if n.startswith("Metadata_") and _is_constant(table.column(n), image)]
+    told = "Metadata_Compartment" in whole and table.column("object_id").equals(object_ids(table))
+    return whole, [n for n in names if n not in whole and not (n == "object_id" and told)]
+
+
+def _is_constant(column: pa.ChunkedArray, image: pa.DictionaryArray) -> bool:
+    pairs = pa.table({"field": image.indices, "value": column})
+    return bool(pairs.group_by(["field", "value"]).aggregate([]).num_rows == len(image.dictionary))
+
+
+def object_ids(table: pa.Table) -> pa.ChunkedArray:
+    """`image:t:compartment:label` of every row."""
+    t, label = (table.column(n).cast(pa.string()) for n in ("Metadata_T", "Metadata_Label"))
+    return pc.binary_join_element_wise(
+        table.column("Metadata_Image"), pc.binary_join_element_wise("t", t, ""),
+        table.column("Metadata_Compartment"), label, ":")
+
+
+def _rows_of_fields(
+    table: pa.Table, image: pa.DictionaryArray, names: list[str]
+) -> list[dict[str, Any]]:
+    """The columns `names` of each field of view, in the order of their first rows."""
+    first = np.unique(image.indices.to_numpy(), return_index=True)[1]
+    found: list[dict[str, Any]] = table.select(names).take(first).to_pylist()
+    return found
 
 
 def read(path: Path) -> pa.Table:

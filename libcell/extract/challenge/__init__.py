@@ -1,0 +1,1 @@
+"""Cell Tracking Challenge folders: which files are where, how they are read and written."""

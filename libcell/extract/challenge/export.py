@@ -1,0 +1,146 @@
+"""Tracks, labels and images as a challenge folder: what goes where, and the block of one frame."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from libcell.data import labels, objects, tables, tracks
+from libcell.data import open as opening
+from libcell.data.images import Source
+from libcell.data.output import write_file
+from libcell.errors import DataError, MissingInput, UsageFault
+from libcell.extract.challenge import stack
+from libcell.extract.kernels import ctc_masks, ctc_tracks
+from libcell.extract.kernels.ctc_tracks import Rows
+
+# folder after the sequence's name, names of masks, name of the text
+FOLDERS = {"gt": ("_GT/TRA", "man_track", "man_track.txt"),
+           "res": ("_RES", "mask", "res_track.txt")}
+MEMBERS = {"gt": ("true.tracks", "predicted.tracks"), "res": ("predicted.tracks", "true.tracks")}
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The stores that are written out; `images` may be absent."""
+
+    tracks: Path
+    labels: Path
+    images: Path | None
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of view on its way to be the sequence `name`; `objects` has a row per object."""
+
+    name: str
+    labels: Source
+    image: Source | None
+    compartment: str
+    frames: int
+    objects: pa.Table
+    rows: Rows
+
+
+def stores_of(path: Path, kind: str, given_labels: str | None, given_images: str | None) -> Stores:
+    """The stores of a bundle, or a track store with those that were named."""
+    named = Path(given_labels) if given_labels else None
+    images = Path(given_images) if given_images else None
+    if path.suffix == ".tracks":
+        if named is None:
+            raise UsageFault(f"{path}: needs the labels that were tracked (--labels)")
+        return Stores(path, named, images)
+    there = [path / name for name in MEMBERS[kind] if (path / name).is_dir()]
+    if not there:
+        raise MissingInput(f"{path / MEMBERS[kind][0]}: not found; expected a bundle with it, or a "
+                           "track store (x.tracks)")
+    inside = path / "image.ome.zarr"
+    return Stores(there[0], named or path / "labels.ome.zarr",
+                  images or (inside if inside.is_dir() else None))
+
+
+def fields(stores: Stores, compartment: str | None) -> list[Field]:
+    """Every field of view of the label store, as sequences.
+
+    Names that are numbers, as of a bundle out of a challenge folder, stay; others are numbered
+    from 01. DataError where stores do not belong together.
+    """
+    table = tracks.read(stores.tracks)
+    tracks.graph_of(table)  # one object per track and frame, parents before children
+    sources = [Source(stores.labels, g) for g in labels.fields(stores.labels)[0]]
+    images = [str(objects.image_keys(s)["Metadata_Image"]) for s in sources]
+    strangers = set(table.column("Metadata_Image").unique().to_pylist()) - set(images)
+    if strangers:
+        raise DataError(f"{stores.tracks}: is about {min(strangers)}, which {stores.labels} does "
+                        f"not have; it has {', '.join(images[:4])}")
+    numbered = all(re.fullmatch(r"\d{2,}", i) for i in images)
+    names = images if numbered else [f"{i + 1:02d}" for i in range(len(images))]
+    return [
+        _field(stores, name, source,
+               table.filter(pc.equal(table.column("Metadata_Image"), image)), compartment)
+        for name, source, image in zip(names, sources, images)
+    ]
+
+
+def _field(
+    stores: Stores, name: str, source: Source, table: pa.Table, compartment: str | None
+) -> Field:
+    chosen = compartment or _compartment(table) or labels.compartments_at(source)[0]
+    about = labels.open_labels(source, chosen).about
+    image = Source(stores.images, source.group) if stores.images else None
+    if image:
+        labels.require_fit(about, opening.image(image).about)
+    t, label, track, parent = (
+        table.column(n).to_numpy().astype(np.int64)
+        for n in ("Metadata_T", "Metadata_Label", "track_id", "parent_track_id"))
+    if t.max(initial=0) >= about.shape[0]:
+        raise DataError(f"{stores.tracks}: has frame {t.max()}, but {source.where} has "
+                        f"{about.shape[0]} frames")
+    made, rows = ctc_tracks.as_rows(t, track, parent, str(stores.tracks))
+    order = np.argsort(t, kind="stable")
+    found = pa.table({"t": t[order], "label": label[order], "track": made[order]})
+    return Field(name, source, image, chosen, about.shape[0], found, rows)
+
+
+def _compartment(table: pa.Table) -> str | None:
+    """The label image that the tracks were made on, as far as the table tells."""
+    if "Metadata_Compartment" not in table.column_names:
+        return None
+    found = table.column("Metadata_Compartment").unique().to_pylist()
+    return str(found[0]) if len(found) == 1 else None
+
+
+def write_frame(
+    root: Path, name: str, kind: str, number: str, t: int, source: Source, compartment: str,
+    objects: Path, image: Source | None, channel: str,
+) -> dict[str, Any]:
+    """Write the mask of one frame, and its picture where there is an image.
+
+    Says how many objects of the labels are in no track, and so left out.
+    """
+    rows = tables.read_part(objects)
+    start, stop = np.searchsorted(rows.column("t").to_numpy(), [t, t + 1])
+    here = rows.slice(start, stop - start)
+    label, track = (here.column(n).to_numpy() for n in ("label", "track"))
+    made, absent, loose = ctc_masks.relabel(
+        labels.read_frame(source, compartment, t), label, track)
+    if absent.size:
+        lost = track[np.isin(label, absent)]
+        raise DataError(f"{source.where}: frame {t} has no label {absent[0]}, which is track "
+                        f"{lost[0]} ({absent.size} such)")
+    tail, stem, _ = FOLDERS[kind]
+    _write(root / f"{name}{tail}" / f"{stem}{number}.tif", made)
+    if image:
+        opened = opening.image(image)
+        pixels = opened.read(t=t, c=opened.about.channel(channel))
+        _write(root / name / f"t{number}.tif", pixels)
+    return {"loose": int(loose.size)}
+
+
+def _write(path: Path, planes: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, stack.encode(planes))

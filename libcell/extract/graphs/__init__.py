@@ -1,0 +1,1 @@
+"""Graphs of other programs: what their nodes and edges say, and the table that they make."""
