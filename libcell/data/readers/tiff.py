@@ -23,6 +23,7 @@ class TiffImage:
         self._path = path
         self._index = index
         self._axes = series.axes
+        self._flat = series.axes == "YX" and len(series.pages) == 1
         self._array: zarr.Array | None = None
         size = dict(zip(series.axes, series.shape))
         samples = sample_names(size["S"]) if "S" in size else ()
@@ -44,12 +45,20 @@ class TiffImage:
         """One channel of one frame as (Z,Y,X), native dtype."""
         spans: dict[str, Any] = {"T": t, "C": c, "S": c, "Z": z, "Y": y, "X": x}
         try:
+            if self._flat and y == ALL and x == ALL:
+                return self._page()
             values = np.asarray(self._open()[tuple(spans[a] for a in self._axes)])
         except DataError:
             raise
         except Exception as error:
             raise DataError(f"{self._path}: cannot be decoded ({error})") from error
         return values if "Z" in self._axes else values[np.newaxis]
+
+    def _page(self) -> np.ndarray:
+        """The whole of a file of one plane, at once: zarr takes longer to begin than that."""
+        with tifffile.TiffFile(self._path) as file:
+            page = file.series[self._index].pages[0]
+            return np.asarray(page.asarray())[np.newaxis]
 
     def _open(self) -> zarr.Array:
         if self._array is None:
