@@ -5,6 +5,7 @@ options of whoever reads.
 """
 
 import contextlib
+import functools
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -51,15 +52,22 @@ def create(
     return rows
 
 
+@functools.lru_cache(maxsize=2)
+def _arrays(root: Path, stamp: tuple[int, int]) -> tuple[zarr.Array, zarr.Array]:
+    """Both arrays, kept open between the shards that one worker writes."""
+    store = zarr.open_group(str(root), mode="r")
+    return store["crops"], store["masks"]  # type: ignore[return-value]
+
+
 @contextlib.contextmanager
 def shard(root: Path, start: int) -> Iterator[Callable[[np.ndarray, np.ndarray], None]]:
     """Write one shard, from row `start` on, chunk by chunk.
 
     Gives a function that takes crops (n,C,H,W) and masks (n,H,W), CHUNK rows at a time.
     """
-    store = zarr.open_group(str(root), mode="r+")
-    arrays_of = [store[name] for name in ("crops", "masks")]
-    crops, masks = (ShardWriter(a, root, start) for a in arrays_of)  # type: ignore[arg-type]
+    made = (root / "crops" / "zarr.json").stat()
+    crops, masks = (ShardWriter(a, root, start)
+                    for a in _arrays(root, (made.st_ino, made.st_mtime_ns)))
     with crops, masks:
 
         def add(some_crops: np.ndarray, some_masks: np.ndarray) -> None:

@@ -1,9 +1,7 @@
 """Start-up, overlap of two piped commands, and memory on an image larger than it."""
 
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,9 +13,9 @@ import tifffile
 from libcell.data import groups, image_store, images
 from libcell.data.image import About
 from tests.peers.bench import Place, Row
+from tests.peers.processes import BIN, peak_gb, remove, seconds
 
 ROOMS = ("extract", "segment", "align", "crop", "feat", "train", "track", "explain")
-BIN = Path(sys.executable).parent
 FIELDS = 96
 EDGE = 20_000
 
@@ -27,8 +25,8 @@ def bench_help(place: Place) -> Iterator[Row]:
     pairs: dict[str, list[float]] = {room: [] for room in ROOMS}
     for _ in range(9):
         for room in ROOMS:
-            alone = _seconds([sys.executable, "-c", "import typer"])
-            pairs[room].append(_seconds([BIN / f"cell-{room}", "--help"]) / alone)
+            alone = seconds([sys.executable, "-c", "import typer"])
+            pairs[room].append(seconds([BIN / f"cell-{room}", "--help"]) / alone)
     for room, ratios in pairs.items():
         yield Row(f"cell-{room} --help", statistics.median(ratios), 1.5,
                   "times `import typer`", "median of 9 pairs")
@@ -42,11 +40,11 @@ def bench_pipe(place: Place) -> Iterator[Row]:
     measure = f"-j 1 --images {plate} -o {table}"
     figures = []
     for _ in range(5):
-        _remove(labels, table)
-        first = _seconds(["bash", "-c", segment])
-        second = _seconds(["bash", "-c", f"cell-feat measure {labels} {measure}"])
-        _remove(labels, table)
-        both = _seconds(["bash", "-c", f"{segment} | cell-feat measure - {measure}"])
+        remove(labels, table)
+        first = seconds(["bash", "-c", segment])
+        second = seconds(["bash", "-c", f"cell-feat measure {labels} {measure}"])
+        remove(labels, table)
+        both = seconds(["bash", "-c", f"{segment} | cell-feat measure - {measure}"])
         figures.append(both / max(first, second))
     yield Row("cell-segment | cell-feat over 96 fields", statistics.median(figures), 1.2,
               "times the slower alone", "median of 5, one worker each")
@@ -57,38 +55,11 @@ def bench_memory(place: Place) -> Iterator[Row]:
     store = _large(place)
     target = place.scratch / "large.labels.ome.zarr"
     before = time.perf_counter()
-    peak = _peak_gb([BIN / "cell-segment", "threshold", store, "-j", "2", "--force",
+    peak = peak_gb([BIN / "cell-segment", "threshold", store, "-j", "2", "--force",
                      "-o", target])
-    seconds = time.perf_counter() - before
+    took = time.perf_counter() - before
     yield Row(f"cell-segment threshold, {EDGE} x {EDGE} px, 2 workers", peak, 1.5,
-              "GB peak", f"{EDGE * EDGE / seconds / 1e6:.1f} Mpx/s")
-
-
-def _remove(*paths: Path) -> None:
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
-        path.unlink(missing_ok=True)
-
-
-def _seconds(command: list[object]) -> float:
-    start = time.perf_counter()
-    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run([str(c) for c in command], check=True, env=environment,
-                   stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
-
-
-def _peak_gb(command: list[object]) -> float:
-    """Largest resident memory of a command, measured by the kernel, in a process of its own."""
-    code = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
-        "stdout=subprocess.DEVNULL); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *map(str, command)], check=True,
-                          capture_output=True, text=True)
-    scale = 1 if sys.platform == "darwin" else 1024
-    return int(done.stdout) * scale / 1e9
+              "GB peak", f"{EDGE * EDGE / took / 1e6:.1f} Mpx/s")
 
 
 def _plate(place: Place) -> Path:
@@ -98,14 +69,14 @@ def _plate(place: Place) -> Path:
         return store
     raw = place.data / "sbs_plate96" / "images"
     if raw.exists():
-        _seconds([BIN / "cell-extract", "images", f"{raw}/*.tif", "--pattern",
+        seconds([BIN / "cell-extract", "images", f"{raw}/*.tif", "--pattern",
                   "Channel{channel}-{_}-{row}-{col}.tif", "-o", store])
         return store
     made = place.scratch / "raw"
     shutil.rmtree(made, ignore_errors=True)
-    _seconds([sys.executable, "-m", "libcell.simulate", "plate", "-o", made, "--wells",
+    seconds([sys.executable, "-m", "libcell.simulate", "plate", "-o", made, "--wells",
               str(FIELDS), "--sites", "1", "--size", "640"])
-    _seconds([BIN / "cell-extract", "images", f"{made}/*.tif", "--pattern",
+    seconds([BIN / "cell-extract", "images", f"{made}/*.tif", "--pattern",
               "{well}_s{site}_{channel}.tif", "-o", store])
     return store
 

@@ -57,8 +57,7 @@ class TiffImage:
     def _page(self) -> np.ndarray:
         """The whole of a file of one plane, at once: zarr takes longer to begin than that."""
         with tifffile.TiffFile(self._path) as file:
-            page = file.series[self._index].pages[0]
-            return np.asarray(page.asarray())[np.newaxis]
+            return np.asarray(file.asarray(series=self._index))[np.newaxis]
 
     def _open(self) -> zarr.Array:
         if self._array is None:

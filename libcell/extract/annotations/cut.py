@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from libcell.data import crops, tables
 from libcell.extract.annotations import masks
-from libcell.extract.annotations.index import RLE
+from libcell.extract.annotations.index import RUNS, runs_of
 from libcell.extract.annotations.pixels import Kind, as_kind, decode_picture
 
 Pieces = list[tuple[Path, int, int]]  # rows first:stop of a part file
@@ -54,29 +54,41 @@ def fill_shard(
     Holds one picture and one chunk of crops at a time.
     """
     rows = pa.concat_tables([
-        tables.read_part(file).select(["Metadata_Image", "y0", "x0", "y1", "x1", RLE])
+        tables.read_part(file).select(["Metadata_Image", "y0", "x0", "y1", "x1", *RUNS])
         .slice(a, b - a) for file, a, b in pieces])
     boxes = np.column_stack([rows.column(n).to_numpy() for n in ("y0", "x0", "y1", "x1")])
     names = rows.column("Metadata_Image").to_pylist()
-    codes = rows.column(RLE).to_pylist()
-    some_crops = np.empty((crops.CHUNK, kind[0], *shape.size), kind[1])
-    some_masks = np.empty((crops.CHUNK, *shape.size), bool)
+    runs = runs_of(rows)
+    some_crops = np.zeros((crops.CHUNK, kind[0], *shape.size), kind[1])
+    some_masks = np.zeros((crops.CHUNK, *shape.size), bool)
     fill = _resized if shape.edge else _native
-    current, pixels, height = None, np.empty((1, 1, 1)), 1
+    current, pixels = None, np.empty((1, 1, 1))
     with crops.shard(root, start) as add:
         for first in range(0, len(names), crops.CHUNK):
             stop = min(first + crops.CHUNK, len(names))
-            some_crops[:], some_masks[:] = 0, False
             for a, b in _same(names, first, stop):
                 if names[a] != current:
                     current = names[a]
                     pixels = as_kind(decode_picture(pictures[current]), kind)
-                    height = pixels.shape[1]
-                runs = masks.decode(codes[a:b], height)
                 place = slice(a - first, b - first)
-                fill(pixels, runs, boxes[a:b], some_crops[place], some_masks[place], shape)
+                fill(pixels, runs.some(a, b), boxes[a:b], some_crops[place], some_masks[place],
+                     shape)
             add(some_crops[: stop - first], some_masks[: stop - first])
+            _clear(boxes[first:stop], some_crops, some_masks, shape)
     return {"n": len(names)}
+
+
+def _clear(boxes: np.ndarray, made: np.ndarray, inside: np.ndarray, shape: Shape) -> None:
+    """Zeros again where a chunk was filled: crops are mostly margin, which stays as it is."""
+    if shape.edge:
+        made[:], inside[:] = 0, False
+        return
+    size = boxes[:, 2:] - boxes[:, :2]
+    low = np.maximum((np.array(shape.window) - size) // 2 - shape.pad, 0)
+    high = low + size + 2 * shape.pad
+    for i, ((y0, x0), (y1, x1)) in enumerate(zip(low.tolist(), high.tolist())):
+        made[i, :, y0:y1, x0:x1] = 0
+        inside[i, y0:y1, x0:x1] = False
 
 
 def _same(names: list[str], first: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from libcell.data import digests, images, labels, readers, tables
-from libcell.extract.annotations import masks
 from libcell.extract.annotations.cut import Pieces
-from libcell.extract.annotations.index import RLE, omissions
+from libcell.extract.annotations.index import omissions, runs_of
 
 
 def draw_labels(
@@ -29,7 +28,7 @@ def draw_labels(
     claimed, every = 0, []
     for file, first, stop in pieces:
         rows = tables.read_part(file).slice(first, stop - first)
-        runs = masks.decode(rows.column(RLE).to_pylist(), plane.shape[0])
+        runs = runs_of(rows)
         values = rows.column("Metadata_Label").to_numpy()
         runs.paint_labels(plane, values)
         claimed += int(runs.areas().sum())

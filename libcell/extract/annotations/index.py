@@ -16,7 +16,7 @@ from libcell.extract.annotations.document import Document, read
 from libcell.extract.annotations.pictures import Picture
 from libcell.extract.annotations.pixels import decode_picture
 
-RLE = "rle"  # a column of the parts alone
+RUNS = ("run_y", "run_x", "run_length")  # columns of the parts alone: the masks
 EMPTY = 4  # an outline [[]] has nothing in it, either: its box counts
 
 
@@ -63,7 +63,7 @@ def index_pictures(
     target: Path,
 ) -> dict[str, Any]:
     """Masks of some pictures of one document, left as two part files: what is taken (table
-    `objects` with the run-length codes), and what is not (table `omissions`).
+    `objects` with the masks' runs), and what is not (table `omissions`).
 
     Returns how many, the largest box, the kinds of pixels, and how often each reason occurs.
     """
@@ -102,7 +102,7 @@ def _index_picture(rows: pa.Table, text: Path, picture: Picture, choice: Choice)
         height, width, kind = _measure(picture)
     except CellError as error:
         reason = str(error)
-        none = _objects(rows.slice(0, 0), [], masks.decode([], 1), picture, choice, (1, 1))
+        none = _objects(rows.slice(0, 0), masks.decode([], 1), picture, choice, (1, 1))
         return _Indexed(none, [(i, reason) for i in ids], None)
     spans = [np.column_stack([rows.column(f"{n}_{i}").to_numpy() for i in (0, 1)])
              for n in ("outline", "box")]
@@ -122,8 +122,7 @@ def _index_picture(rows: pa.Table, text: Path, picture: Picture, choice: Choice)
     if empty.any():
         good = [i for i in good if not faults[i]]
         runs = masks.decode([codes[i] for i in good], height)  # type: ignore[misc]
-    objects = _objects(rows.take(good), [codes[i] for i in good], runs, picture, choice,
-                       (height, width))
+    objects = _objects(rows.take(good), runs, picture, choice, (height, width))
     return _Indexed(objects, [(ids[i], f) for i, f in enumerate(faults) if f], kind)
 
 
@@ -143,10 +142,9 @@ def _measure(picture: Picture) -> tuple[int, int, tuple[int, str]]:
 
 
 def _objects(
-    rows: pa.Table, codes: list[Any], runs: masks.Runs, picture: Picture, choice: Choice,
-    size: tuple[int, int],
+    rows: pa.Table, runs: masks.Runs, picture: Picture, choice: Choice, size: tuple[int, int]
 ) -> pa.Table:
-    """Table `objects` with the codes of the masks as a further column."""
+    """Table `objects` with the runs of the masks as further columns."""
     n = rows.num_rows
     label = rows.column("label").to_numpy()
     y0, x0, y1, x1 = runs.boxes().T
@@ -173,7 +171,17 @@ def _objects(
     }
     if choice.crowd:
         columns["Metadata_Crowd"] = rows.column("crowd")
-    return tables.from_columns("objects", columns | {RLE: pa.array(codes, pa.binary())})
+    offsets = np.searchsorted(runs.owner, np.arange(n + 1)).astype(np.int32)
+    masks_of = {name: pa.ListArray.from_arrays(offsets, pa.array(values.astype(np.int32)))
+                for name, values in zip(RUNS, (runs.y, runs.x, runs.length))}
+    return tables.from_columns("objects", columns | masks_of)
+
+
+def runs_of(rows: pa.Table) -> masks.Runs:
+    """The masks of some rows of a part."""
+    lists = [rows.column(name).combine_chunks() for name in RUNS]
+    counts = lists[0].value_lengths().to_numpy()
+    return masks.Runs.of(counts, *(one.flatten().to_numpy() for one in lists))
 
 
 def omissions(source: str, image: str | None, left: list[tuple[str, str]]) -> pa.Table:

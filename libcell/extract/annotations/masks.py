@@ -123,20 +123,25 @@ def _counts(codes: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     A number is little-endian characters of 5 bits, a sixth says that more follow; from the
     fourth on it is the difference to the one before the last (maskApi.c, rleFrString).
     """
-    code = np.frombuffer(b"".join(codes), np.uint8).astype(np.int64) - 48
+    code = np.frombuffer(b"".join(codes), np.uint8) - np.uint8(48)  # below 48 wraps to above 63
     if not len(code):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    ends = np.flatnonzero((code & 32) == 0)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    sizes = ends - starts + 1
-    if (code < 0).any() or (code > 63).any() or not len(ends) or ends[-1] != len(code) - 1 \
-            or sizes.max() > LONGEST:
+    ends = np.flatnonzero(code < 32)
+    if code.max() > 63 or not len(ends) or ends[-1] != len(code) - 1:
         raise Unusable("run lengths that cannot be decoded")
-    place = np.arange(len(code)) - np.repeat(starts, sizes)
-    values = np.add.reduceat((code & 31) << (BITS * place), starts)
+    sizes = np.diff(ends, prepend=-1)
+    longest = int(sizes.max())
+    if longest > LONGEST:
+        raise Unusable("run lengths that cannot be decoded")
+    first = ends - sizes + 1
+    values = (code[first] & 31).astype(np.int64)
+    for place in range(1, longest):
+        more = np.flatnonzero(sizes > place)
+        values[more] |= (code[first[more] + place] & 31).astype(np.int64) << (BITS * place)
     values -= np.where(code[ends] & 16, np.int64(1) << (BITS * sizes), 0)
     bytes_of = np.cumsum([len(c) for c in codes])
-    owner = np.searchsorted(bytes_of, ends, side="right")
+    owner = np.repeat(np.arange(len(codes)), np.diff(
+        np.searchsorted(ends, bytes_of), prepend=0))
     rank = _rank(owner)
     for parity in (0, 1):
         chain = np.flatnonzero((rank % 2 == parity) & (rank > 0))
@@ -196,6 +201,11 @@ class Runs:
         with np.errstate(invalid="ignore"):
             return np.column_stack(sums) / self.areas()[:, None]
 
+    @classmethod
+    def of(cls, counts: np.ndarray, y: np.ndarray, x: np.ndarray, length: np.ndarray) -> "Runs":
+        """Runs of which `counts` (n,) tell how many each object has."""
+        return cls(len(counts), np.repeat(np.arange(len(counts)), counts), y, x, length)
+
     def some(self, first: int, stop: int) -> "Runs":
         """Objects first:stop, numbered from 0."""
         a, b = np.searchsorted(self.owner, [first, stop])
@@ -228,7 +238,7 @@ def decode(codes: Sequence[bytes], heights: np.ndarray | int) -> Runs:
     """The runs of n codes; `heights` (n,) or one: rows of each object's image."""
     lengths, owner = _counts(codes)
     ends = _cumulated(lengths, owner)
-    filled = (_rank(owner) % 2 == 1) & (lengths > 0)
+    filled = (_rank(owner) & 1 == 1) & (lengths > 0)
     lengths, owner, starts = lengths[filled], owner[filled], (ends - lengths)[filled]
     height = np.broadcast_to(np.asarray(heights, np.int64), len(codes))[owner]
     x, y = starts // height, starts % height

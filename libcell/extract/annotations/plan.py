@@ -133,7 +133,8 @@ class Found:
 
     def tables(self) -> list[pa.Table]:
         """The objects, part by part, without their masks; all of one schema."""
-        some = [tables.read_part(file).drop_columns([index.RLE]) for file, _ in self.parts]
+        own = list(index.RUNS)
+        some = [tables.read_part(file).drop_columns(own) for file, _ in self.parts]
         schema = tables.unify(some).remove_metadata()
         return [tables.conform(t, schema) for t in some]
 
