@@ -3,7 +3,8 @@
 geff (https://github.com/live-image-tracking-tools/geff): a node per object and frame, an edge
 per link, from a mother's last frame to each daughter's first. Node ids are the table's row
 numbers. What the table says of whole fields of view stands in the graph's `extra`, under
-`libcell`: `fields`, and the `types` of their columns.
+`libcell`: `fields`, the `types` of all further columns, and `words`, the texts that a property of
+numbers stands for, since zarr v3 has no settled type for text.
 """
 
 from collections.abc import Mapping
@@ -100,13 +101,15 @@ def _write_geff(path: Path, table: pa.Table, graph: Graph) -> None:
     space = ["z", "y", "x"] if "z" in table.column_names else ["y", "x"]
     image = table.column("Metadata_Image").combine_chunks().dictionary_encode()
     whole, single = _further_columns(table, image)
+    words = {n: table.column(n).unique().drop_null().to_pylist() for n in single
+             if pa.types.is_string(table.schema.field(n).type)}
     nodes = {
         "t": _property(table.column("Metadata_T")),
         **{n: _property(table.column(n)) for n in space},
         "label": _property(table.column("Metadata_Label").cast(pa.int64())),
         "track_id": _property(table.column("track_id").cast(pa.int64())),
-        "field": _property(image.indices.cast(pa.int64())),
-        **{n: _property(table.column(n)) for n in single},
+        "field": _property(pa.chunked_array([image.indices.cast(pa.int64())])),
+        **{n: _property(_numbered(table.column(n), words.get(n))) for n in single},
     }
     axes = [Axis(name="t", type="time", unit="frame"),
             *(Axis(name=n, type="space", unit="pixel") for n in space)]
@@ -114,31 +117,41 @@ def _write_geff(path: Path, table: pa.Table, graph: Graph) -> None:
     types = {n: str(table.schema.field(n).type) for n in (*whole, *single)}
     metadata = GeffMetadata(directed=True, axes=axes, node_props_metadata={},
                             edge_props_metadata={}, track_node_props={"tracklet": "track_id"},
-                            extra={"libcell": {"fields": rows, "types": types}})
+                            extra={"libcell": {"fields": rows, "types": types, "words": words}})
     write_arrays(path, np.arange(table.num_rows, dtype=np.int64), nodes, graph.edges,
                  {"score": {"values": graph.score, "missing": None}}, metadata, zarr_format=3)
 
 
-def _property(column: Any) -> Any:
-    """A column as a node property: values, and where there are none."""
+def _property(column: pa.ChunkedArray) -> Any:
+    """A column of numbers as a node property: values, and where there are none."""
     missing = np.asarray(column.is_null()) if column.null_count else None
-    kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return {"values": np.array(column.fill_null("").to_pylist(), str), "missing": missing}
-    filled = column.fill_null(False if pa.types.is_boolean(kind) else 0)
-    return {"values": filled.to_numpy(zero_copy_only=False), "missing": missing}
+    filled = column.fill_null(False if pa.types.is_boolean(column.type) else 0)
+    return {"values": filled.to_numpy(), "missing": missing}
+
+
+def _numbered(column: pa.ChunkedArray, words: list[str] | None) -> pa.ChunkedArray:
+    """Text as places in the list of words; numbers as they are."""
+    if words is None:
+        return column
+    return pc.index_in(column, pa.array(words, column.type)).cast(pa.int64())
 
 
 def _further_columns(table: pa.Table, image: pa.DictionaryArray) -> tuple[list[str], list[str]]:
     """Columns beyond those of every graph: the same in a whole field of view, and the others.
 
-    `object_id` is none of them where it says no more than image, frame, compartment and label.
+    Dates and whatever else is neither number nor text stay in the table alone; so does
+    `object_id`, where it says no more than image, frame, compartment and label.
     """
     known = {*arrow_schema("links").names, "z"} - {"object_id"}
-    names = [n for n in table.column_names if n not in known]
+    names = [f.name for f in table.schema if f.name not in known and _is_plain(f.type)]
     whole = [n for n in names if n.startswith("Metadata_") and _is_constant(table.column(n), image)]
     told = "Metadata_Compartment" in whole and table.column("object_id").equals(object_ids(table))
     return whole, [n for n in names if n not in whole and not (n == "object_id" and told)]
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return any(check(kind) for check in (pa.types.is_integer, pa.types.is_floating,
+                                         pa.types.is_boolean, pa.types.is_string))
 
 
 def _is_constant(column: pa.ChunkedArray, image: pa.DictionaryArray) -> bool:
@@ -149,9 +162,10 @@ def _is_constant(column: pa.ChunkedArray, image: pa.DictionaryArray) -> bool:
 def object_ids(table: pa.Table) -> pa.ChunkedArray:
     """`image:t:compartment:label` of every row."""
     t, label = (table.column(n).cast(pa.string()) for n in ("Metadata_T", "Metadata_Label"))
-    return pc.binary_join_element_wise(
-        table.column("Metadata_Image"), pc.binary_join_element_wise("t", t, ""),
-        table.column("Metadata_Compartment"), label, ":")
+    image, compartment = (table.column(n).cast(pa.string())
+                          for n in ("Metadata_Image", "Metadata_Compartment"))
+    frame = pc.binary_join_element_wise("t", t, "")
+    return pc.binary_join_element_wise(image, frame, compartment, label, ":")
 
 
 def _rows_of_fields(

@@ -34,7 +34,7 @@ def run(job: Job, options: Options) -> None:
     """Write masks and images frame by frame, then the texts."""
     from libcell.data import tables
     from libcell.data.output import write_file
-    from libcell.extract.challenge.export import FOLDERS
+    from libcell.extract.challenge.export import FOLDERS, require_all
 
     stores, fields = _read(job.inputs, options)
     _tell(job, stores, fields)
@@ -42,7 +42,11 @@ def run(job: Job, options: Options) -> None:
     for field in fields:
         tables.write_part(job.parts / f"{field.name}.arrow", field.objects)
     blocks = [b for f in fields for b in _blocks(job, f, options)]
-    loose = sum(r["loose"] for r in job.map_whole("frames", write_frame, blocks))
+    done = job.map_whole("frames", write_frame, blocks)
+    for field in fields:
+        require_all(field, [a for b, r in zip(blocks, done) if b.args["name"] == field.name
+                            for a in r["absent"]])
+    loose = sum(r["loose"] for r in done)
     if loose:
         job.reporter.warn(f"{stores.labels}: {loose} objects are in no track and are left out")
     tail, _, text = FOLDERS[options.kind]
@@ -60,7 +64,7 @@ def _read(inputs: Inputs, options: Options) -> tuple[Stores, list[Field]]:
     if len(paths) > 1:
         raise UsageFault(f"{len(paths)} inputs: give one bundle or track store")
     stores = export.stores_of(paths[0], options.kind, options.labels, options.images)
-    return stores, export.fields(stores, options.compartment)
+    return stores, export.fields(stores, options.compartment, options.channel)
 
 
 def _tell(job: Job, stores: Stores, fields: list[Field]) -> None:
@@ -83,7 +87,7 @@ def _blocks(job: Job, field: Field, options: Options) -> list[Block]:
             "root": job.root, "name": field.name, "kind": options.kind,
             "number": f"{t:0{digits}d}", "t": t, "source": field.labels,
             "compartment": field.compartment, "objects": job.parts / f"{field.name}.arrow",
-            "image": field.image, "channel": options.channel})
+            "image": field.image, "channel": field.channel})
         for t in range(field.frames)
     ]
 

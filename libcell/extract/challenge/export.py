@@ -41,6 +41,7 @@ class Field:
     labels: Source
     image: Source | None
     compartment: str
+    channel: int
     frames: int
     objects: pa.Table
     rows: Rows
@@ -63,7 +64,7 @@ def stores_of(path: Path, kind: str, given_labels: str | None, given_images: str
                   images or (inside if inside.is_dir() else None))
 
 
-def fields(stores: Stores, compartment: str | None) -> list[Field]:
+def fields(stores: Stores, compartment: str | None, channel: str) -> list[Field]:
     """Every field of view of the label store, as sequences.
 
     Names that are numbers, as of a bundle out of a challenge folder, stay; others are numbered
@@ -81,19 +82,22 @@ def fields(stores: Stores, compartment: str | None) -> list[Field]:
     names = images if numbered else [f"{i + 1:02d}" for i in range(len(images))]
     return [
         _field(stores, name, source,
-               table.filter(pc.equal(table.column("Metadata_Image"), image)), compartment)
+               table.filter(pc.equal(table.column("Metadata_Image"), image)), compartment, channel)
         for name, source, image in zip(names, sources, images)
     ]
 
 
 def _field(
-    stores: Stores, name: str, source: Source, table: pa.Table, compartment: str | None
+    stores: Stores, name: str, source: Source, table: pa.Table, compartment: str | None,
+    channel: str,
 ) -> Field:
     chosen = compartment or _compartment(table) or labels.compartments_at(source)[0]
     about = labels.open_labels(source, chosen).about
-    image = Source(stores.images, source.group) if stores.images else None
+    image, number = Source(stores.images, source.group) if stores.images else None, 0
     if image:
-        labels.require_fit(about, opening.image(image).about)
+        found = opening.image(image).about
+        labels.require_fit(about, found)
+        number = found.channel(channel)
     t, label, track, parent = (
         table.column(n).to_numpy().astype(np.int64)
         for n in ("Metadata_T", "Metadata_Label", "track_id", "parent_track_id"))
@@ -102,8 +106,8 @@ def _field(
                         f"{about.shape[0]} frames")
     made, rows = ctc_tracks.as_rows(t, track, parent, str(stores.tracks))
     order = np.argsort(t, kind="stable")
-    found = pa.table({"t": t[order], "label": label[order], "track": made[order]})
-    return Field(name, source, image, chosen, about.shape[0], found, rows)
+    listed = pa.table({"t": t[order], "label": label[order], "track": made[order]})
+    return Field(name, source, image, chosen, number, about.shape[0], listed, rows)
 
 
 def _compartment(table: pa.Table) -> str | None:
@@ -116,11 +120,12 @@ def _compartment(table: pa.Table) -> str | None:
 
 def write_frame(
     root: Path, name: str, kind: str, number: str, t: int, source: Source, compartment: str,
-    objects: Path, image: Source | None, channel: str,
+    objects: Path, image: Source | None, channel: int,
 ) -> dict[str, Any]:
     """Write the mask of one frame, and its picture where there is an image.
 
-    Says how many objects of the labels are in no track, and so left out.
+    Says how many objects of the labels are in no track, and so left out, and which of the
+    tracks the labels lack.
     """
     rows = tables.read_part(objects)
     start, stop = np.searchsorted(rows.column("t").to_numpy(), [t, t + 1])
@@ -128,17 +133,21 @@ def write_frame(
     label, track = (here.column(n).to_numpy() for n in ("label", "track"))
     made, absent, loose = ctc_masks.relabel(
         labels.read_frame(source, compartment, t), label, track)
-    if absent.size:
-        lost = track[np.isin(label, absent)]
-        raise DataError(f"{source.where}: frame {t} has no label {absent[0]}, which is track "
-                        f"{lost[0]} ({absent.size} such)")
     tail, stem, _ = FOLDERS[kind]
     _write(root / f"{name}{tail}" / f"{stem}{number}.tif", made)
     if image:
-        opened = opening.image(image)
-        pixels = opened.read(t=t, c=opened.about.channel(channel))
-        _write(root / name / f"t{number}.tif", pixels)
-    return {"loose": int(loose.size)}
+        _write(root / name / f"t{number}.tif", opening.image(image).read(t=t, c=channel))
+    return {"loose": int(loose.size),
+            "absent": [[t, int(n), int(k)] for n, k in zip(label, track) if n in absent]}
+
+
+def require_all(field: Field, absent: list[list[int]]) -> None:
+    """DataError where labels lack an object (frame, label, track) that is in a track."""
+    if absent:
+        t, label, track = absent[0]
+        more = f" (and {len(absent) - 1} more such)" if absent[1:] else ""
+        raise DataError(f"{field.labels.where}: frame {t} has no label {label}, which is in track "
+                        f"{track}{more}; are these the labels that were tracked?")
 
 
 def _write(path: Path, planes: np.ndarray) -> None:

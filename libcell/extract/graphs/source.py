@@ -146,7 +146,8 @@ def _track_name(metadata: Any, there: list[str], wanted: str | None, where: str)
 
 def _require(name: str, there: list[str], where: str) -> str:
     if name not in there:
-        raise DataError(f"{where}: nodes have no property {name!r}; they have {', '.join(there)}")
+        raise DataError(f"{where}: nodes have no property {name!r}; they have "
+                        f"{', '.join(sorted(there))}")
     return name
 
 

@@ -91,13 +91,20 @@ def _told(nodes: Nodes, field: np.ndarray, order: np.ndarray, image: str | None)
     made: dict[str, Any] = {"Metadata_Image": [rows[i]["Metadata_Image"] for i in field[order]]}
     for name, kind in types.items():
         if name in nodes.columns:
-            values, missing = nodes.columns[name]
-            mask = missing[order] if missing is not None else None
-            made[name] = pa.array(values[order], mask=mask).cast(pa.type_for_alias(kind))
+            found = _column(nodes, name, order)
         else:
-            whole = [rows[i][name] for i in field[order]]
-            made[name] = pa.array(whole, pa.type_for_alias(kind))
+            found = pa.array([rows[i][name] for i in field[order]])
+        made[name] = found.cast(pa.type_for_alias(kind))
     return made
+
+
+def _column(nodes: Nodes, name: str, order: np.ndarray) -> pa.Array:
+    """A further property of the nodes of a graph of ours; where numbers stand for words, these."""
+    assert nodes.own
+    values, missing = nodes.columns[name]
+    found = pa.array(values[order], mask=missing[order] if missing is not None else None)
+    words = nodes.own["words"].get(name)
+    return found if words is None else pa.array(words, pa.string()).take(found)
 
 
 def _require_same_edges(nodes: Nodes, table: pa.Table, order: np.ndarray) -> None:

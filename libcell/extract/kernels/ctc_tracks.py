@@ -92,15 +92,15 @@ def check_masks(rows: Rows, t: np.ndarray, label: np.ndarray, where: str, gaps: 
                 f"frame {away[0]}" + ("" if gaps else "; after a gap a cell has a new label, whose "
                                       "parent is the old one (or use --gaps join)"))
 
-    strangers, astray = np.flatnonzero(~known), np.flatnonzero(known)[outside]
+    astray = np.zeros(len(t), bool)
+    astray[np.flatnonzero(known)[outside]] = True
     faults = [
         _fault(~known, lambda i: f"label {label[i]} in the mask of frame {t[i]} is not there",
-               len(np.unique(label[strangers]))),
+               len(np.unique(label[~known]))),
         _fault(inside == 0, lambda i: f"track {rows.label[i]} (frames {rows.begin[i]} to "
                f"{rows.end[i]}) is in no mask"),
-        _fault(outside, lambda i: f"track {label[astray[i]]} is in the mask of frame "
-               f"{t[astray[i]]}, outside its frames {rows.begin[place[astray[i]]]} to "
-               f"{rows.end[place[astray[i]]]}"),
+        _fault(astray, lambda i: f"track {label[i]} is in the mask of frame {t[i]}, outside its "
+               f"frames {rows.begin[place[i]]} to {rows.end[place[i]]}"),
         _fault(holes, hole),
     ]
     _raise(faults, where)
