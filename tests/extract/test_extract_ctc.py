@@ -271,6 +271,20 @@ def test_killed_and_resumed_with_a_mended_frame(tmp_path, monkeypatch):
     assert ours == theirs
 
 
+def test_a_frame_that_cannot_be_decoded_is_mended(tmp_path):
+    folders.write(tmp_path / "in")
+    bad = tmp_path / "in" / "01_GT" / "TRA" / "man_track002.tif"
+    whole = bad.read_bytes()
+    with tifffile.TiffFile(bad) as file:
+        start = file.pages[0].dataoffsets[0]
+    bad.write_bytes(whole[:start] + b"\xff" * 8 + whole[start + 8 :])
+    said = extract(tmp_path, code=75).said
+    assert "man_track002.tif: cannot be decoded" in said and "--resume" in said
+    bad.write_bytes(whole)
+    extract(tmp_path, "--resume")
+    np.testing.assert_array_equal(frame(tmp_path, 2)[0], folders.film()[2])
+
+
 def test_dry_run(tmp_path):
     folders.write(tmp_path / "in")
     said = extract(tmp_path, "-n").records[-1]

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import tifffile
 from hand_made import PROVENANCE, call, files_of, write_images, write_labels
+from traccuracy.loaders import load_ctc_data
 
 from libcell.data import objects, tables, tracks
 from libcell.schema.validate import validate
@@ -111,6 +112,9 @@ def test_a_simulated_film_with_planes_divisions_and_a_gap(tmp_path):
     ends = max(t for t, track in zip(table["t"], table["track_id"]) if track == 1)
     assert (1, 0, 2, 0) in rows and (beyond, 5, ends, 1) in rows
     assert len(rows) == graph.tracks + 1
+    judged = load_ctc_data(str(tmp_path / "out" / "01_GT" / "TRA"))  # checks what the format asks
+    assert (judged.graph.number_of_nodes(), judged.graph.number_of_edges()) == (
+        len(table["t"]), len(graph.edges))
     back(tmp_path, deep, table, graph)
 
 

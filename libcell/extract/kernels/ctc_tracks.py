@@ -75,35 +75,41 @@ def check_masks(rows: Rows, t: np.ndarray, label: np.ndarray, where: str, gaps: 
     `gaps`: a label may be away between its first and its last frame.
     """
     place = _place(rows.label, label)
+    begin, end = np.append(rows.begin, 0), np.append(rows.end, 0)  # for place -1
     known = place >= 0
-    t_known, at = t[known], place[known]
-    outside = (t_known < rows.begin[at]) | (t_known > rows.end[at])
-    inside = np.bincount(at[~outside], minlength=rows.label.size)
-    ends = np.zeros((2, rows.label.size), bool)
-    for row, edge in zip(ends, (rows.begin, rows.end)):
-        row[at[t_known == edge[at]]] = True
-    short = inside < rows.end - rows.begin + 1
-    holes = (inside > 0) & ((~ends.all(axis=0)) if gaps else short)
-
-    def hole(i: int) -> str:
-        span = np.arange(rows.begin[i], rows.end[i] + 1)
-        away = np.setdiff1d(span, t_known[at == i])
-        return (f"track {rows.label[i]} (frames {rows.begin[i]} to {rows.end[i]}) is away in "
-                f"frame {away[0]}" + ("" if gaps else "; after a gap a cell has a new label, whose "
-                                      "parent is the old one (or use --gaps join)"))
-
-    astray = np.zeros(len(t), bool)
-    astray[np.flatnonzero(known)[outside]] = True
+    astray = known & ((t < begin[place]) | (t > end[place]))
+    there = known & ~astray
+    seen = np.bincount(place[there], minlength=rows.label.size)
+    holes = (seen > 0) & _away(rows, t[there], place[there], gaps)
     faults = [
         _fault(~known, lambda i: f"label {label[i]} in the mask of frame {t[i]} is not there",
                len(np.unique(label[~known]))),
-        _fault(inside == 0, lambda i: f"track {rows.label[i]} (frames {rows.begin[i]} to "
+        _fault(seen == 0, lambda i: f"track {rows.label[i]} (frames {rows.begin[i]} to "
                f"{rows.end[i]}) is in no mask"),
         _fault(astray, lambda i: f"track {label[i]} is in the mask of frame {t[i]}, outside its "
-               f"frames {rows.begin[place[i]]} to {rows.end[place[i]]}"),
-        _fault(holes, hole),
+               f"frames {begin[place[i]]} to {end[place[i]]}"),
+        _fault(holes, lambda i: _hole(rows, i, t[place == i], gaps)),
     ]
     _raise(faults, where)
+
+
+def _away(rows: Rows, t: np.ndarray, place: np.ndarray, gaps: bool) -> np.ndarray:
+    """Which rows lack a frame, (n,) bool: any, or with `gaps` the first or the last."""
+    if not gaps:
+        return np.bincount(place, minlength=rows.label.size) < rows.end - rows.begin + 1
+    ends = np.zeros((2, rows.label.size), bool)
+    for row, edge in zip(ends, (rows.begin, rows.end)):
+        row[place[t == edge[place]]] = True
+    return ~(ends[0] & ends[1])
+
+
+def _hole(rows: Rows, i: int, there: np.ndarray, gaps: bool) -> str:
+    absent = np.setdiff1d([rows.begin[i], rows.end[i]] if gaps else
+                          np.arange(rows.begin[i], rows.end[i] + 1), there)
+    why = "" if gaps else ("; after a gap a cell has a new label, whose parent is the old one (or "
+                           "use --gaps join)")
+    return (f"track {rows.label[i]} (frames {rows.begin[i]} to {rows.end[i]}) is away in frame "
+            f"{absent[0]}{why}")
 
 
 def _fault(wrong: np.ndarray, say: Say, count: int | None = None) -> str | None:
