@@ -1,11 +1,9 @@
-"""Plate layouts: what is in which well, from a CSV or Parquet table."""
+"""Plate layouts: what is in which well, from a CSV or Parquet table or a workbook."""
 
 import math
 import re
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from libcell.data import tables
 from libcell.errors import DataError
@@ -28,16 +26,16 @@ def read(path: Path) -> dict[Key, dict[str, Any]]:
     The well comes from a column `Well`, or from `Row` and `Column` (`Col`); a column `Plate`
     is optional, without it the layout holds for every plate. DataError if a well repeats.
     """
-    table = _load(path)
-    names = {n.lower().removeprefix("metadata_"): n for n in table.column_names}
+    rows = _load(path)
+    names = {n.lower().removeprefix("metadata_"): n for n in (rows[0] if rows else {})}
     column = names.get("column") or names.get("col")
     if "well" not in names and not ("row" in names and column):
         raise DataError(f"{path}: a layout needs a column Well, or Row and Column")
     used = {names.get("well"), names.get("plate")}
     used |= set() if "well" in names else {names.get("row"), column}
     layout: dict[Key, dict[str, Any]] = {}
-    for row in table.to_pylist():
-        well = row[names["well"]] if "well" in names else f"{row[names['row']]}{row[column]}"
+    for row in rows:
+        well = row[names["well"]] if "well" in names else f"{row[names['row']]}{row[str(column)]}"
         plate = str(row[names["plate"]]) if "plate" in names else None
         key = (plate, well_key(well))
         if key in layout:
@@ -53,10 +51,14 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def _load(path: Path) -> pa.Table:
-    if path.suffix.lower() == ".csv":
-        return tables.read_csv(path)
-    return tables.read(path, "layout")
+def _load(path: Path) -> list[dict[str, Any]]:
+    kind = path.suffix.lower()
+    if kind in (".xlsx", ".xlsm"):
+        from libcell.data import layout_sheets
+
+        return layout_sheets.read(path)
+    table = tables.read_csv(path) if kind == ".csv" else tables.read(path, "layout")
+    return table.to_pylist()
 
 
 def _metadata(name: str) -> str:

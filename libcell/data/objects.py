@@ -24,7 +24,10 @@ def image_keys(source: Source) -> dict[str, Any]:
 def key_columns(
     keys: dict[str, Any], t: int, compartment: str, found: np.ndarray
 ) -> dict[str, Any]:
-    """Key columns for the labels `found` (n,) of one frame; the user's own columns last."""
+    """Key columns for the labels `found` (n,) of one frame; the user's own columns last.
+
+    Of a column that is a list, one value a frame, the frame's own is taken.
+    """
     n = len(found)
     required = {
         "object_id": object_ids(keys["Metadata_Image"], t, compartment, found.tolist()),
@@ -34,7 +37,8 @@ def key_columns(
         "Metadata_Label": found.astype(np.uint32),
         "Metadata_Compartment": [compartment] * n,
     }
-    own = {k: _repeated(v, n) for k, v in keys.items() if k not in required}
+    own = {k: _repeated(v[t] if isinstance(v, list) else v, n)
+           for k, v in keys.items() if k not in required}
     return required | own
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from libcell.extract.fields.assemble import Assembled
@@ -26,11 +26,13 @@ class Options:
 
     pattern: Annotated[str | None, Opt(
         "file names, e.g. '{well}_s{site}_{channel}.tif'; names: plate, well or row and col, "
-        "site, channel, t, z; {_} matches anything; other names become Metadata columns"
+        "site, channel, t, z, time (02d12h00m); {_} matches anything; other names become Metadata "
+        "columns; `auto` proposes one and says why"
     )] = None
     plate: Annotated[str | None, Opt("plate name [the layout's, or the output's name]")] = None
     layout: Annotated[str | None, Opt(
-        "CSV with a row per well (Well, or Row and Column); its columns ride along", path=True
+        "CSV or XLSX with a row per well (Well, or Row and Column), or XLSX with the plate as a "
+        "grid; its columns ride along", path=True
     )] = None
     channel_names: Annotated[tuple[str, ...], Opt(
         "names of the channels in order, or renamed as found=name (1=GFP,2=DNA)"
@@ -44,7 +46,7 @@ def run(job: Job, options: Options) -> None:
     from libcell.data import digests, image_store
 
     output = job.output.path.name.split(".")[0] if job.output else "plate"
-    plate, fields, absent = _plan(job.inputs, options, output)
+    plate, fields, absent = _plan(job.inputs, options, output, job.reporter.note)
     if absent:
         job.reporter.warn(f"{options.layout}: has no row for {len(absent)} of {len(fields)} fields "
                           f"of view, e.g. well {absent[0]}")
@@ -63,7 +65,7 @@ def run(job: Job, options: Options) -> None:
 
 
 def _plan(
-    inputs: Inputs, options: Options, output: str
+    inputs: Inputs, options: Options, output: str, say: Callable[[str], None] | None = None
 ) -> tuple[str, list[FieldFiles], list[str]]:
     """The plate's name, its fields of view, and wells that the layout lacks.
 
@@ -73,10 +75,17 @@ def _plan(
 
     from libcell.data import layout
     from libcell.extract.fields.plan import plan_fields, with_layout
+    from libcell.extract.kernels.auto_pattern import propose
 
     known = layout.read(Path(options.layout)) if options.layout else {}
     plate = options.plate or layout.sole_plate(known) or output
-    fields = plan_fields(inputs.paths(), options.pattern, plate)
+    pattern, paths = options.pattern, inputs.paths()
+    if pattern == "auto":
+        found = propose([p.name for p in paths])
+        if say:
+            say(f"--pattern '{found.pattern}' ({found.reason})")
+        pattern = found.pattern
+    fields = plan_fields(paths, pattern, plate)
     if not options.layout:
         return plate, fields, []
     return plate, *with_layout(fields, known, options.layout)

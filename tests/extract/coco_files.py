@@ -13,13 +13,19 @@ from pycocotools.coco import COCO
 SQUARE = [4.0, 3.0, 12.5, 3.0, 12.5, 9.25, 4.0, 9.25]
 
 
-def annotation(number: int, outline: Any = (SQUARE,), image: int = 1, **more: Any) -> dict[str, Any]:
+def annotation(
+    number: int, outline: Any = (SQUARE,), image: int = 1, **more: Any
+) -> dict[str, Any]:
+    """One object of image 1, a square unless told."""
     outline = list(outline) if isinstance(outline, tuple) else outline
     return {"id": number, "image_id": image, "category_id": 1, "bbox": [4.0, 3.0, 8.5, 6.25],
             "segmentation": outline, "iscrowd": 0, "area": 1.0} | more
 
 
-def document(annotations: list[Any], images: list[str] | None = None, **more: Any) -> dict[str, Any]:
+def document(
+    annotations: list[Any], images: list[str] | None = None, **more: Any
+) -> dict[str, Any]:
+    """A COCO file about images of 30 x 40 px."""
     listed = [{"id": i + 1, "file_name": name, "height": 30, "width": 40}
               for i, name in enumerate(images or ["a.png"])]
     return {"images": listed, "annotations": annotations,

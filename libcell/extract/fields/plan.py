@@ -38,6 +38,7 @@ def _by_pattern(paths: list[Path], pattern: str, plate: str | None) -> list[Fiel
     expression = names.compile_pattern(pattern)
     found: dict[Any, dict[Spot, Path]] = {}
     places: dict[Any, Place] = {}
+    times: dict[Any, dict[int, float | None]] = {}
     strangers = []
     for path in paths:
         try:
@@ -46,6 +47,7 @@ def _by_pattern(paths: list[Path], pattern: str, plate: str | None) -> list[Fiel
             strangers.append(path.name)
             continue
         places.setdefault(place.field, place)
+        times.setdefault(place.field, {})[place.t] = place.hours
         files = found.setdefault(place.field, {})
         spot = (place.t, place.channel, place.z)
         if spot in files:
@@ -60,10 +62,19 @@ def _by_pattern(paths: list[Path], pattern: str, plate: str | None) -> list[Fiel
     on_plate = all(p.well for p in places.values())
     made = [
         FieldFiles(names.group_name(places[key], plates) if len(found) > 1 or on_plate else "",
-                   names.metadata(places[key], plate if on_plate else None), files)
+                   names.metadata(places[key], plate if on_plate else None) | _hours(times[key]),
+                   files)
         for key, files in found.items()
     ]
     return _distinct(sorted(made, key=lambda f: natural(f.group)))
+
+
+def _hours(times: dict[int, float | None]) -> dict[str, Any]:
+    """Hours of a field's frames in their order, one value a frame; none where names tell none."""
+    hours = [times[t] for t in sorted(times)]
+    if None in hours:
+        return {}
+    return {"Metadata_Hours": hours if len(hours) > 1 else hours[0]}
 
 
 def _distinct(fields: list[FieldFiles]) -> list[FieldFiles]:

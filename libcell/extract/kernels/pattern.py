@@ -1,7 +1,9 @@
 """File-name patterns: `Channel{channel}-{_}-{row}-{col}.tif` and what they find.
 
 A name in braces captures; `{_}` matches and forgets. Reserved names say where an image belongs:
-plate, well (or row and col), site, channel, t, z. Any other name becomes `Metadata_<Name>`.
+plate, well (or row and col), site, channel, t, z. `{time}` is a frame's time of day and hour
+(`02d12h00m`), which orders the frames and becomes `Metadata_Hours`; plain digits are a frame
+number. Any other name becomes `Metadata_<Name>`.
 """
 
 import re
@@ -12,15 +14,17 @@ from typing import Any
 from libcell.errors import DataError, UsageFault
 
 RESERVED = {
-    "row": r"[A-Za-z]{1,2}",
+    "row": r"[A-Za-z]{1,2}|\d{1,2}",
     "col": r"\d{1,2}",
     "well": r"[A-Za-z]{1,2}[-_]?\d{1,2}",
     "t": r"\d+",
+    "time": r"\d+d\d{1,2}h\d{1,2}m|\d{1,3}h\d{1,2}m|\d+",
     "z": r"\d+",
     "_": r".*?",
 }
-ALIASES = {"time": "t", "frame": "t", "column": "col", "field": "site", "c": "channel"}
+ALIASES = {"frame": "t", "column": "col", "field": "site", "c": "channel"}
 NAME = re.compile(r"\{(\w+)\}")
+CLOCK = re.compile(r"(?:(\d+)d)?(\d+)h(\d+)m")
 PLAIN = re.compile(r"[^A-Za-z0-9.-]+")
 
 
@@ -36,6 +40,7 @@ class Place:
     t: int
     z: int
     more: tuple[tuple[str, str], ...]
+    hours: float | None = None
 
     @property
     def well(self) -> str | None:
@@ -63,6 +68,8 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         end = found.end()
     if not seen:
         raise UsageFault(f"--pattern {pattern}: has no {{name}} in braces")
+    if {"t", "time"} <= seen:
+        raise UsageFault("--pattern: give {t} or {time}, not both")
     if "well" in seen and seen & {"row", "col"}:
         raise UsageFault("--pattern: give {well}, or {row} and {col}, not both")
     pieces.append(re.escape(pattern[end:]))
@@ -81,16 +88,30 @@ def parse(expression: re.Pattern[str], name: str) -> Place:
         letters = re.match(r"[A-Za-z]+", well)
         assert letters
         row, col = letters[0], well[letters.end() :].lstrip("-_")
+    time = values.pop("time", None)
+    clock = CLOCK.fullmatch(time) if time else None
+    minutes = None
+    if clock:
+        minutes = (int(clock[1] or 0) * 24 + int(clock[2])) * 60 + int(clock[3])
     return Place(
         plate=values.pop("plate", None),
-        row=row.upper() if row else None,
+        row=_letters(row) if row else None,
         col=col,
         site=values.pop("site", None),
         channel=values.pop("channel", None),
-        t=int(values.pop("t", 0)),
+        t=int(values.pop("t", time or 0)) if minutes is None else minutes,
         z=int(values.pop("z", 0)),
         more=tuple(sorted(values.items())),
+        hours=None if minutes is None else minutes / 60,
     )
+
+
+def _letters(row: str) -> str:
+    """A row in letters; rows by number are counted from 1, and go on with AA after Z."""
+    if not row.isdigit() or not int(row):
+        return row.upper()
+    tens, ones = divmod(int(row) - 1, 26)
+    return f"{chr(64 + tens) if tens else ''}{chr(65 + ones)}"
 
 
 def group_name(place: Place, plates: int) -> str:
@@ -126,4 +147,6 @@ def metadata(place: Place, plate: str | None) -> dict[str, Any]:
         "Metadata_Well": place.well,
         "Metadata_Site": place.site,
     }
+    if place.hours is not None:
+        keys["Metadata_Hours"] = place.hours
     return keys | {f"Metadata_{k[0].upper()}{k[1:]}": v for k, v in place.more}
