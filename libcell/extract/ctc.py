@@ -64,7 +64,7 @@ def run(job: Job, options: Options) -> None:
     for movie in movies:
         results.append(done[start : start + movie.about.shape[0]])
         start += movie.about.shape[0]
-    provenance = job.provenance([_mark(movies, done)])
+    provenance = job.provenance([_mark(movies, layers, done)])
     tracks = write_tracks(job, movies, layers, results, options.gaps == "join", provenance)
     seal(job.root, movies, layers, results, provenance)
     job.publish("bundle", len(movies), frames=len(done), **tracks)
@@ -127,12 +127,14 @@ def write_frame(**args: Any) -> dict[str, Any]:
     return frames.write_frame(**args)
 
 
-def _mark(movies: list[Movie], done: list[dict[str, Any]]) -> dict[str, Any]:
+def _mark(
+    movies: list[Movie], layers: list[Layer], done: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Provenance's mark of all files that were read."""
     from libcell.data import digests
 
-    texts = [mask.text for m in movies for mask in m.sequence.masks.values() if mask.text]
-    seen = [d["files"] for d in done] + [digests.of_file(t) for t in texts]
+    texts = [m.sequence.masks[k.source].text for m in movies for k in layers if k.tracks]
+    seen = [d["files"] for d in done] + [digests.of_file(t) for t in texts if t]
     return {"role": "input", "schema": None, "digest": digests.of_json(seen)}
 
 

@@ -43,7 +43,7 @@ def run(job: Job, options: Options) -> None:
     paths = job.inputs.paths()
     if len(paths) > 1 and options.image is not None:
         raise UsageFault(f"--image: names one field of view, but there are {len(paths)} graphs")
-    parts = [links(path, options) for path in paths]
+    parts = [links(job, path, options) for path in paths]
     _require_apart(paths, parts)
     schema = tables.unify(parts)
     table = pa.concat_tables([tables.conform(p, schema) for p in parts])
@@ -51,14 +51,16 @@ def run(job: Job, options: Options) -> None:
     job.publish("tracks", table.num_rows, tracks=graph.tracks, divisions=graph.divisions)
 
 
-def links(path: Path, options: Options) -> Any:
-    """Table `links` of one graph."""
+def links(job: Job, path: Path, options: Options) -> Any:
+    """Table `links` of one graph; what had to be assumed is said."""
     from libcell.extract.graphs.source import Names, load
     from libcell.extract.graphs.table import table_of
     from libcell.extract.graphs.units import Steps
 
     nodes = load(path, Names(options.label, options.track_id),
                  Steps(options.pixel_size, options.z_step, options.interval))
+    for text in nodes.assumed:
+        job.reporter.warn(f"{path}: {text}")
     return table_of(nodes, options.image, options.compartment, path.name.split(".")[0])
 
 

@@ -166,7 +166,8 @@ def test_units(tmp_path, unit, scale, args, y):
     axes = [Axis(name="t", type="time"), Axis(name="z", type="space", unit=unit, scale=scale),
             *(Axis(name=n, type="space", unit=unit, scale=scale) for n in "yx")]
     write_graph(tmp_path / "g.geff", axes=axes, z=np.arange(7) * 1.0)
-    extract(tmp_path, *args)
+    said = extract(tmp_path, *args).said
+    assert ("z by 0.25, y by 0.25, x by 0.25" in said) == (unit != "pixel" and not args)
     found = rows(tmp_path)[1]
     assert (found["y"], found["x"], found["z"]) == (y, 2 * y, y)
     if args:
@@ -180,6 +181,13 @@ def test_times_that_are_no_frame_numbers(tmp_path):
     assert "time 2.5 is no frame number" in extract(tmp_path, code=65).said
     extract(tmp_path, "--interval", "2.5")
     assert [r["Metadata_T"] for r in rows(tmp_path)] == TIMES
+
+
+def test_times_in_seconds_are_taken_as_frames_and_that_is_said(tmp_path):
+    axes = [Axis(name="t", type="time", unit="second"), *(Axis(name=n, type="space") for n in "yx")]
+    write_graph(tmp_path / "g.geff", axes=axes)
+    assert "times are in second and are taken as frame" in extract(tmp_path).said
+    assert "taken as frame" not in extract(tmp_path, "--interval", "1", "--force").said
 
 
 def test_several_graphs_are_several_fields(tmp_path):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from libcell.errors import DataError
-from libcell.extract.graphs.units import Steps, frames, pixels
+from libcell.extract.graphs.units import Steps, assumed, frames, pixels
 
 EDGES = "edges"  # `--track-id edges`: tracks are what the edges make
 LABEL_NAMES = ("label", "seg_id", "segmentation_id", "mask_id")
@@ -30,7 +30,7 @@ class Nodes:
     label and track (n,) int64, None where there are none; edges (m,2) int64 are places of nodes
     in the arrays, earlier first; score (m,) float64, NaN where there is none. `own` is what a
     graph of ours says of its fields of view, and `columns` what it holds beside (values, and
-    where they are missing).
+    where they are missing). `assumed` is what had to be taken for granted.
     """
 
     where: str
@@ -43,6 +43,7 @@ class Nodes:
     score: np.ndarray
     own: dict[str, Any] | None
     columns: dict[str, tuple[np.ndarray, np.ndarray | None]]
+    assumed: list[str]
 
 
 def load(path: Path, names: Names, steps: Steps) -> Nodes:
@@ -66,7 +67,7 @@ def load(path: Path, names: Names, steps: Steps) -> Nodes:
               for n, (v, _) in values.items() if n != "t"}
     return Nodes(where, ids, t, places, _whole(props, label, where), _whole(props, track, where),
                  _by_place(edges, ids, t, metadata.directed, where), score, own,
-                 {n: props[n] for n in more})
+                 {n: props[n] for n in more}, assumed(axes, steps))
 
 
 def _open(path: Path) -> Any:

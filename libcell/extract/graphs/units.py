@@ -58,3 +58,16 @@ def frames(values: np.ndarray, axis: Any, steps: Steps, where: str) -> np.ndarra
     if found.max(initial=0) > np.iinfo(np.int32).max:
         raise DataError(f"{where}: time {values.max()} is no frame number")
     return found.astype(np.int64)
+
+
+def assumed(axes: dict[str, Any], steps: Steps) -> list[str]:
+    """What is taken for granted where a graph's units leave it open, in words."""
+    found = []
+    unit = axes["t"].unit
+    if unit not in PLAIN and not steps.interval:
+        found.append(f"times are in {unit} and are taken as frame numbers (see --interval)")
+    scales = {n: a.scale for n, a in axes.items() if n != "t" and a.unit not in PLAIN}
+    if scales and not steps.pixel_um:
+        told = ", ".join(f"{n} by {s:g}" for n, s in scales.items() if s)
+        found.append(f"positions are divided by the scale of their axes to make pixels: {told}")
+    return found
