@@ -146,7 +146,7 @@ def _name(entry: ImageEntry, path: Path | None, taken: dict[str, str]) -> str:
     DataError if two documents are about the same file: its cells would come twice.
     """
     file = str(path.resolve() if path else entry.file_name)
-    stem = names.plain(Path(entry.file_name).stem)
+    stem = names.plain(names.stem(Path(entry.file_name).name))
     name, number = stem, 0
     while name in taken:
         if taken[name] == file:

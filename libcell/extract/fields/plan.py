@@ -85,7 +85,7 @@ def _distinct(fields: list[FieldFiles]) -> list[FieldFiles]:
 def _one_each(paths: list[Path]) -> list[FieldFiles]:
     made = []
     for path in paths:
-        stem = names.plain(path.name.split(".")[0])
+        stem = names.plain(names.stem(path.name))
         for group in _inside(path):
             name = group if len(paths) == 1 else f"{stem}/{group}".rstrip("/")
             made.append(FieldFiles(name, {}, {(0, None, 0): path}, group))

@@ -25,6 +25,7 @@ RESERVED = {
 ALIASES = {"frame": "t", "column": "col", "field": "site", "c": "channel"}
 NAME = re.compile(r"\{(\w+)\}")
 CLOCK = re.compile(r"(?:(\d+)d)?(\d+)h(\d+)m")
+SUFFIX = re.compile(r"(\.ome)?\.(zarr\.zip|[A-Za-z0-9]+)$", re.IGNORECASE)
 PLAIN = re.compile(r"[^A-Za-z0-9.-]+")
 
 
@@ -122,6 +123,11 @@ def group_name(place: Place, plates: int) -> str:
         return f"{plain(place.plate or 'plate')}/{group}" if plates > 1 else group
     named = [v for v in (place.plate, place.site, *(v for _, v in place.more)) if v]
     return plain("_".join(named))
+
+
+def stem(name: str) -> str:
+    """A file's name without what says its format: `x.rf.03` of x.rf.03.jpg, `x` of x.ome.tif."""
+    return SUFFIX.sub("", name)
 
 
 def plain(text: str) -> str:

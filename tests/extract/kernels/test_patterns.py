@@ -29,6 +29,14 @@ def test_names_of_known_forms(pattern, name, columns, t):
     assert found == columns and place.t == t
 
 
+@pytest.mark.parametrize(("name", "stem"), [
+    ("a.tif", "a"), ("a.ome.tif", "a"), ("a.OME.TIFF", "a"), ("x.rf.03db.jpg", "x.rf.03db"),
+    ("p.ome.zarr", "p"), ("p.ome.zarr.zip", "p"), ("none", "none"),
+])
+def test_what_is_left_of_a_name(name, stem):
+    assert names.stem(name) == stem
+
+
 def test_a_frame_has_one_time():
     with pytest.raises(UsageFault, match="not both"):
         names.compile_pattern("{t}_{time}.tif")
