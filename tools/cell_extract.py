@@ -1,4 +1,4 @@
-"""cell-extract: bring foreign data in: microscope files, masks, class folders."""
+"""cell-extract: bring foreign data in: microscope files, annotations, masks, tracks."""
 
 from typing import NoReturn
 
