@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from libcell.extract.fields.assemble import Assembled
     from libcell.extract.fields.plan import FieldFiles
+    from libcell.extract.fields.stacks import Field
     from libcell.run.blocks import Block
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
@@ -39,6 +39,17 @@ class Options:
     )] = ()
     pixel_size: Annotated[float | None, Opt("um per pixel, where the files do not tell",
                                             least=0)] = None
+    project: Annotated[str | None, Opt(
+        "one plane out of each stack; sum has a dtype that holds it; best-focus is the plane with "
+        "the largest Brenner gradient, channel by channel", choices=("max", "sum", "best-focus")
+    )] = None
+    flat_field: Annotated[str | None, Opt(
+        "image of an even sample (one for all channels, or one each) to divide by, or `basic`: "
+        "estimated from all images (BaSiC, doi:10.1038/ncomms14836)", shapes=False
+    )] = None  # enters provenance by its digest, whether it was a file or an estimate
+    dark: Annotated[str | None, Opt(
+        "image taken without light, subtracted first", path=True
+    )] = None
 
 
 def run(job: Job, options: Options) -> None:
@@ -50,16 +61,16 @@ def run(job: Job, options: Options) -> None:
     if absent:
         job.reporter.warn(f"{options.layout}: has no row for {len(absent)} of {len(fields)} fields "
                           f"of view, e.g. well {absent[0]}")
-    blocks = _blocks(job, fields, options)
+    blocks, light = _lit(job, _blocks(job, fields, options), options)
     groups, content, files = [], [], []
-    for block, done in _finished(job, blocks):
+    for block, done in _finished(job, blocks, light):
         groups.append(block.args["group"])
         content.append(done["digest"])
         files.append(done["files"])
         job.part("image", block.args["group"], done["n"])
     job.settle()
     mark = {"role": "input", "schema": None, "digest": digests.of_json(files)}
-    provenance = job.provenance([mark])
+    provenance = job.provenance([mark, *light])
     image_store.seal(job.root, plate, groups, content, provenance)
     job.publish("image", len(groups))
 
@@ -102,22 +113,56 @@ def _blocks(job: Job, fields: list[FieldFiles], options: Options) -> list[Block]
             "root": job.root, "group": f.group, "metadata": f.metadata,
             "files": f.files, "source_group": f.source_group,
             "channel_names": options.channel_names, "pixel_size": options.pixel_size,
+            "project": options.project,
         })
         for f in fields
     ]
 
 
-def _finished(job: Job, blocks: list[Block]) -> Iterator[tuple[Block, dict[str, Any]]]:
-    """Fields in order; one too tall for a block is done band by band."""
+def _lit(
+    job: Job, blocks: list[Block], options: Options
+) -> tuple[list[Block], list[dict[str, Any]]]:
+    """The blocks with the flat field and dark image to use; and the flat field's mark."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from libcell.data import digests
+    from libcell.extract.fields.light import Light
+
+    if not (options.flat_field or options.dark):
+        return blocks, []
+    light = Light(dark=Path(options.dark) if options.dark else None)
+    marks = []
+    if options.flat_field == "basic":
+        from libcell.extract.fields.estimate import estimate
+
+        light, digest = estimate(job, blocks, light)
+        marks = [{"role": "flat_field basic", "schema": None, "digest": digest}]
+    elif options.flat_field:
+        light = Light(Path(options.flat_field).absolute(), light.dark)
+        digest = digests.of_path(Path(options.flat_field))
+        marks = [{"role": "flat_field", "schema": None, "digest": digest}]
+    return [replace(b, args=b.args | {"light": light}) for b in blocks], marks
+
+
+def _finished(
+    job: Job, blocks: list[Block], light: list[dict[str, Any]]
+) -> Iterator[tuple[Block, dict[str, Any]]]:
+    """Fields in order; one too tall for a block is done band by band.
+
+    Fields that an earlier run lit otherwise, from fewer files or another flat field, are not
+    taken for done.
+    """
     from libcell.data import digests
     from libcell.run.blocks import Block
 
-    for block, result in job.map("fields", write_field, blocks):
+    lit = "".join(f" lit by {mark['digest'][-8:]}" for mark in light)
+    for block, result in job.map(f"fields{lit}", write_field, blocks):
         if not result["bands"]:
             yield block, result
             continue
         bands = [Block(f"{block.key} rows {y}", block.args | {"y0": y}) for y in result["bands"]]
-        done = [r for _, r in job.map("bands", write_band, bands)]
+        done = [r for _, r in job.map(f"bands{lit}", write_band, bands)]
         if len(done) == len(bands):
             describe_field(**block.args)
             yield block, result | {"digest": digests.of_json([d["digest"] for d in done])}
@@ -126,9 +171,9 @@ def _finished(job: Job, blocks: list[Block]) -> Iterator[tuple[Block, dict[str, 
 def write_field(**field: Any) -> dict[str, Any]:
     """Create a field's pyramid; write it if it is one band, else say which bands there are."""
     from libcell.data import image_store
-    from libcell.extract.fields.assemble import assemble
+    from libcell.extract.fields.assemble import prepare
 
-    assembled = assemble(**field)
+    assembled = prepare(**field)
     image_store.create(field["root"], assembled.about)
     height = assembled.about.shape[3]
     tall = height > BAND and assembled.about.row_chunk <= BAND
@@ -145,14 +190,14 @@ def write_field(**field: Any) -> dict[str, Any]:
 
 def write_band(y0: int, **field: Any) -> dict[str, Any]:
     """Write the rows of one band of a field that `write_field` created."""
-    from libcell.extract.fields.assemble import assemble
+    from libcell.extract.fields.assemble import prepare
 
-    assembled = assemble(**field)
+    assembled = prepare(**field)
     y1 = min(y0 + BAND, assembled.about.shape[3])
     return {"digest": _write_rows(assembled, field["root"], y0, y1)}
 
 
-def _write_rows(assembled: Assembled, root: Path, y0: int, y1: int) -> str:
+def _write_rows(assembled: Field, root: Path, y0: int, y1: int) -> str:
     import hashlib
 
     from libcell.data import image_store, images
@@ -176,9 +221,9 @@ def describe_field(**field: Any) -> None:
     import numpy as np
 
     from libcell.data import image_store
-    from libcell.extract.fields.assemble import assemble
+    from libcell.extract.fields.assemble import prepare
 
-    about = assemble(**field).about
+    about = prepare(**field).about
     smallest = image_store.open_levels(field["root"], about.group)[-1]
     windows = [image_store.window(np.asarray(smallest[0, c])) for c in range(about.shape[1])]
     image_store.describe(field["root"], about, windows, {})
@@ -188,10 +233,12 @@ def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     """What would be read and written."""
     from math import prod
 
-    from libcell.extract.fields.assemble import assemble
+    from libcell.extract.fields.assemble import prepare
 
     fields = _plan(inputs, options, "plate")[1]
-    one = assemble(fields[0].group, {}, fields[0].files, fields[0].source_group).about
+    first = fields[0]
+    one = prepare(project=options.project, group=first.group, metadata={}, files=first.files,
+                  source_group=first.source_group).about
     size = prod(one.shape) * one.dtype.itemsize * len(fields)
     return {"reads": [str(p) for p in inputs.seen], "blocks": len(fields),
             "fields": [f.group for f in fields], "bytes": size * 4 // 3}

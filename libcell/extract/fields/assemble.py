@@ -8,10 +8,12 @@ import numpy as np
 
 from libcell.data import digests
 from libcell.data import open as opening
-from libcell.data.image import About, Image
+from libcell.data.image import ALL, About, Image
 from libcell.data.images import Source
 from libcell.errors import DataError, UsageFault
+from libcell.extract.fields.light import Light, Lit
 from libcell.extract.fields.plan import Spot
+from libcell.extract.fields.stacks import Field, Projected
 from libcell.run.inputs import natural
 
 
@@ -22,17 +24,25 @@ class Assembled:
         self.about = about
         self._images = images
 
-    def read(self, t: int, c: int, rows: slice) -> np.ndarray:
-        """(Z,Y,X) pixels of some rows."""
+    def read(self, t: int, c: int, rows: slice, planes: slice = ALL) -> np.ndarray:
+        """(Z,Y,X) pixels of some rows, of all planes unless told which."""
         if (0, -1, 0) in self._images:  # one file holds everything
-            return self._images[0, -1, 0].read(t=t, c=c, y=rows)
-        planes = [self._images[k].read(y=rows) for k in sorted(self._images) if k[:2] == (t, c)]
-        return np.concatenate(planes)
+            return self._images[0, -1, 0].read(t=t, c=c, z=planes, y=rows)
+        wanted = range(self.about.shape[2])[planes]
+        return np.concatenate([self._images[t, c, z].read(y=rows) for z in wanted])
 
     def digest(self) -> list[str]:
         """Digests of the files that were read, in order."""
         paths = dict.fromkeys(i.about.where for i in self._images.values())
         return [digests.of_path(Path(p)) for p in paths if Path(p).exists()]
+
+
+def prepare(light: Light | None = None, project: str | None = None, **field: Any) -> Field:
+    """A field as it is to be written: light made even, then its stacks projected."""
+    made: Field = assemble(**field)
+    if light:
+        made = Lit(made, light)
+    return Projected(made, project) if project else made
 
 
 def assemble(

@@ -65,7 +65,7 @@ def _split(
     Linearised augmented Lagrangian with growing step, section Methods of the paper.
     """
     norm = np.linalg.norm(images)
-    step = 12.5 / np.linalg.norm(images, 2)
+    step = 12.5 / float(np.linalg.norm(images, 2))
     most = step * 1e7
     spectrum = np.zeros(shape)
     bright = np.ones((len(images), 1))
@@ -75,7 +75,7 @@ def _split(
     for _ in range(STEPS):
         low = bright * fft.idctn(spectrum, norm="ortho").ravel()
         towards = (images - low - rest + dual / step).mean(0).reshape(shape)
-        spectrum = _shrunk(spectrum + _dct(towards), penalty / step)
+        spectrum = _shrunk(spectrum + _dct(towards), float(penalty / step))
         low = bright * fft.idctn(spectrum, norm="ortho").ravel()
         rest = _shrunk(images - low + dual / step, weight / step)
         clean = images - rest
