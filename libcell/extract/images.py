@@ -55,12 +55,17 @@ class Options:
 def run(job: Job, options: Options) -> None:
     """Write every field of view, then the root."""
     from libcell.data import digests, image_store
+    from libcell.extract.fields.plan import incomplete
 
     output = job.output.path.name.split(".")[0] if job.output else "plate"
     plate, fields, absent = _plan(job.inputs, options, output, job.reporter.note)
     if absent:
         job.reporter.warn(f"{options.layout}: has no row for {len(absent)} of {len(fields)} fields "
                           f"of view, e.g. well {absent[0]}")
+    lacking = incomplete(fields)
+    if lacking:
+        job.reporter.warn(f"{len(lacking)} of {len(fields)} fields of view lack channels that "
+                          f"others have, e.g. {lacking[0]}")
     blocks, light = _lit(job, _blocks(job, fields, options), options)
     groups, content, files = [], [], []
     for block, done in _finished(job, blocks, light):

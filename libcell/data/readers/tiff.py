@@ -1,4 +1,8 @@
-"""TIFF, OME-TIFF and ImageJ hyperstacks, read lazily through tifffile."""
+"""TIFF, OME-TIFF and ImageJ hyperstacks, read lazily through tifffile.
+
+Values under a palette stay what they are: ImageJ writes one with every coloured lookup table,
+and label editors with every label image. Alpha is left out.
+"""
 
 import weakref
 from pathlib import Path
@@ -83,7 +87,17 @@ def open_file(path: Path) -> list[TiffImage]:
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"{path}: not a readable TIFF ({error})") from error
+        raise DataError(f"{path}: not a readable TIFF ({_kind(path) or error})") from error
+
+
+def _kind(path: Path) -> str | None:
+    """What a file that is no TIFF is instead, by its first bytes."""
+    with path.open("rb") as file:
+        first = file.read(8)
+    named = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF",
+             b"PK": "ZIP", b"\x1f\x8b": "gzip", b"%PDF": "PDF", b"\x89HDF": "HDF5"}
+    found = next((n for start, n in named.items() if first.startswith(start)), None)
+    return f"it is a {found} file" if found else None if first else "it is empty"
 
 
 def _check_complete(path: Path, series: Any) -> None:

@@ -91,8 +91,8 @@ def _planes(
                         f"{shape[0]} x {shape[1]}")
     if len(stack) == 1:
         return (stack[0],) * len(channels)
-    if set(channels) <= set(names):
-        return tuple(stack[names.index(c)] for c in channels)
+    if set(channels) <= set(names) and not all(name.isdigit() for name in channels):
+        return tuple(stack[names.index(c)] for c in channels)  # numbers are no names
     if len(stack) == len(channels):
         return tuple(stack)
     raise DataError(f"{path}: {len(stack)} channels, but {where} has {len(channels)} "

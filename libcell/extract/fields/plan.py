@@ -69,6 +69,14 @@ def _by_pattern(paths: list[Path], pattern: str, plate: str | None) -> list[Fiel
     return _distinct(sorted(made, key=lambda f: natural(f.group)))
 
 
+def incomplete(fields: list[FieldFiles]) -> list[str]:
+    """Fields for which there are no files of channels that other fields have, in words."""
+    channels = {f.group: {c for _, c, _ in f.files} for f in fields}
+    every = set().union(*channels.values())
+    return [f"{group} (no file for channel {', '.join(sorted(map(str, every - here)))})"
+            for group, here in channels.items() if here < every]
+
+
 def _hours(times: dict[int, float | None]) -> dict[str, Any]:
     """Hours of a field's frames in their order, one value a frame; none where names tell none."""
     hours = [times[t] for t in sorted(times)]
