@@ -197,6 +197,7 @@ def fill_shard(
     import numpy as np
 
     from libcell.data import crops, readers
+    from libcell.extract.kernels.centre import centred
 
     patches, masks = [], []
     for path in paths:
@@ -206,20 +207,6 @@ def fill_shard(
         masks.append(centred(np.ones((1, *pixels.shape[1:]), bool), size)[0])
     crops.write_shard(root, start, np.stack(patches), np.stack(masks))
     return {"n": len(paths)}
-
-
-def centred(pixels: Any, size: tuple[int, int]) -> Any:
-    """(C,Y,X) cut or padded with 0 to (C,H,W) around its middle."""
-    import numpy as np
-
-    made = np.zeros((pixels.shape[0], *size), pixels.dtype)
-    spans_from, spans_to = [], []
-    for have, want in zip(pixels.shape[1:], size):
-        length = min(have, want)
-        spans_from.append(slice((have - length) // 2, (have - length) // 2 + length))
-        spans_to.append(slice((want - length) // 2, (want - length) // 2 + length))
-    made[:, spans_to[0], spans_to[1]] = pixels[:, spans_from[0], spans_from[1]]
-    return made
 
 
 METHOD = Method(

@@ -14,6 +14,7 @@ from libcell.schema.stores import STORES
 from libcell.schema.versions import require
 from libcell.schema.violations import Violation, of_model
 
+BESIDE = ("bags", "sequences")  # tables that may lie in a crop store, beside its index
 AXES = ["t", "c", "z", "y", "x"]
 
 
@@ -130,7 +131,10 @@ def _check_crops(path: Path, root: zarr.Group, attributes: dict[str, Any]) -> li
     index = path / "index.parquet"
     if not index.is_file():
         return [*found, Violation(str(index), "is missing")]
-    return found + check_parquet(index, "objects") + _check_rows(index, n)
+    found += check_parquet(index, "objects") + _check_rows(index, n)
+    beside = [(path / f"{name}.parquet", name) for name in BESIDE]
+    return found + [v for table, name in beside if table.is_file()
+                    for v in check_parquet(table, name) or _check_members(table, index)]
 
 
 def _check_rows(index: Path, n: int) -> list[Violation]:
@@ -138,6 +142,21 @@ def _check_rows(index: Path, n: int) -> list[Violation]:
 
     rows = pq.ParquetFile(index).metadata.num_rows
     return [] if rows == n else [Violation(str(index), f"{rows} rows for {n} crops")]
+
+
+def _check_members(table: Path, index: Path) -> list[Violation]:
+    """Every object of a bag or sequence is a crop of the store."""
+    import pyarrow.parquet as pq
+
+    if "object_id" not in pq.read_schema(index).names:
+        return []  # said of the index itself
+    crops = set(pq.read_table(index, columns=["object_id"]).column(0).to_pylist())
+    listed = pq.read_table(table, columns=["object_id"]).column(0).to_pylist()
+    lost = [i for i in dict.fromkeys(listed) if i is not None and i not in crops]
+    if not lost:
+        return []
+    return [Violation(f"{table}:object_id", f"{len(lost)} objects are not in index.parquet, e.g. "
+                      f"{lost[0]}")]
 
 
 def check_folder(path: Path, card: str, name: str) -> list[Violation]:

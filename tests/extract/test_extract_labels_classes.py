@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from libcell.data import crops, labels
 from libcell.data.images import Source
-from libcell.extract import classes
+from libcell.extract.kernels.centre import centred
 
 
 def image(shape=(30, 40), channels=1):
@@ -166,7 +166,7 @@ def test_the_middle_is_cut_out_of_larger_ones(folder):
 
 
 def test_centred():
-    made = classes.centred(np.arange(1, 13).reshape(1, 3, 4), (5, 2))
+    made = centred(np.arange(1, 13).reshape(1, 3, 4), (5, 2))
     np.testing.assert_array_equal(made[0], [[0, 0], [2, 3], [6, 7], [10, 11], [0, 0]])
 
 

@@ -1,0 +1,1 @@
+"""Center-cell sequences: folders of small pictures that follow one cell, frame by frame."""
