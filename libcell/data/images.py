@@ -218,8 +218,8 @@ def _chunk(edge: int) -> int:
 
 def write_region(
     levels: list[zarr.Array], t: int, c: int, y0: int, x0: int, plane: np.ndarray, mean: bool
-) -> None:
-    """Write (Z,Y,X) pixels at (t, c, :, y0:, x0:) into every level.
+) -> np.ndarray:
+    """Write (Z,Y,X) pixels at (t, c, :, y0:, x0:) into every level; returns the smallest's.
 
     y0 and x0 are multiples of 2048. Images are averaged 2 x 2 (`mean`), labels are thinned,
     since a mean of two labels is a third cell.
@@ -234,6 +234,7 @@ def write_region(
             arrays.write(
                 array, (*span, slice(y, y + height), slice(x, x + width)), values[None, None, None]
             )
+    return plane
 
 
 def _halved(plane: np.ndarray) -> np.ndarray:

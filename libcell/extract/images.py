@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import numpy as np
+    import zarr
+
+    from libcell.data.image import About
     from libcell.extract.fields.plan import FieldFiles
     from libcell.extract.fields.stacks import Field
     from libcell.run.blocks import Block
@@ -26,8 +30,8 @@ class Options:
 
     pattern: Annotated[str | None, Opt(
         "file names, e.g. '{well}_s{site}_{channel}.tif'; names: plate, well or row and col, "
-        "site, channel, t, z, time (02d12h00m); {_} matches anything; other names become Metadata "
-        "columns; `auto` proposes one and says why"
+        "site, channel, t, z, time (02d12h00m); {_} matches anything; others become Metadata "
+        "columns; `auto` proposes one"
     )] = None
     plate: Annotated[str | None, Opt("plate name [the layout's, or the output's name]")] = None
     layout: Annotated[str | None, Opt(
@@ -89,12 +93,16 @@ def _plan(
     """
     from pathlib import Path
 
-    from libcell.data import layout
     from libcell.extract.fields.plan import plan_fields, with_layout
     from libcell.extract.kernels.auto_pattern import propose
 
-    known = layout.read(Path(options.layout)) if options.layout else {}
-    plate = options.plate or layout.sole_plate(known) or output
+    known, sole = {}, None
+    if options.layout:
+        from libcell.data import layout
+
+        known = layout.read(Path(options.layout))
+        sole = layout.sole_plate(known)
+    plate = options.plate or sole or output
     pattern, paths = options.pattern, inputs.paths()
     if pattern == "auto":
         found = propose([p.name for p in paths])
@@ -178,60 +186,80 @@ def write_field(**field: Any) -> dict[str, Any]:
     from libcell.data import image_store
     from libcell.extract.fields.assemble import prepare
 
-    assembled = prepare(**field)
-    image_store.create(field["root"], assembled.about)
-    height = assembled.about.shape[3]
-    tall = height > BAND and assembled.about.row_chunk <= BAND
+    prepared = prepare(**field)
+    about = prepared.about
+    levels = image_store.create(field["root"], about)
+    height = about.shape[3]
+    tall = height > BAND and about.row_chunk <= BAND
     result: dict[str, Any] = {
-        "n": assembled.about.shape[0] * assembled.about.shape[1],
-        "files": assembled.digest(),
+        "n": about.shape[0] * about.shape[1],
+        "files": prepared.digest(),
         "bands": list(range(0, height, BAND)) if tall else [],
     }
     if not tall:
-        result["digest"] = _write_rows(assembled, field["root"], 0, height)
-        describe_field(**field)
+        result["digest"], smallest = _write_rows(prepared, levels, 0, height)
+        _describe(field["root"], about, levels, smallest)
     return result
 
 
 def write_band(y0: int, **field: Any) -> dict[str, Any]:
     """Write the rows of one band of a field that `write_field` created."""
+    from libcell.data import image_store
     from libcell.extract.fields.assemble import prepare
 
-    assembled = prepare(**field)
-    y1 = min(y0 + BAND, assembled.about.shape[3])
-    return {"digest": _write_rows(assembled, field["root"], y0, y1)}
+    prepared = prepare(**field)
+    levels = image_store.open_levels(field["root"], prepared.about.group)
+    y1 = min(y0 + BAND, prepared.about.shape[3])
+    return {"digest": _write_rows(prepared, levels, y0, y1)[0]}
 
 
-def _write_rows(assembled: Field, root: Path, y0: int, y1: int) -> str:
+def _write_rows(
+    field: Field, levels: list[zarr.Array], y0: int, y1: int
+) -> tuple[str, dict[int, np.ndarray]]:
+    """The digest of some rows' pixels; and, by channel, what the smallest level's first frame is.
+
+    That is left out where several pieces make it up.
+    """
     import hashlib
 
-    from libcell.data import image_store, images
+    from libcell.data import images
 
-    levels = image_store.open_levels(root, assembled.about.group)
-    frames, channels, *_, width = assembled.about.shape
+    frames, channels, *_, width = field.about.shape
     seal = hashlib.sha256()
+    smallest = {}
     for t in range(frames):
         for c in range(channels):
-            rows = assembled.read(t, c, slice(y0, y1))
+            rows = field.read(t, c, slice(y0, y1))
             seal.update(rows.tobytes())
             for top in range(0, y1 - y0, BAND):
                 for left in range(0, width, BAND):
                     part = rows[:, top : top + BAND, left : left + BAND]
-                    images.write_region(levels, t, c, y0 + top, left, part, mean=True)
-    return f"sha256:{seal.hexdigest()}"
+                    small = images.write_region(levels, t, c, y0 + top, left, part, mean=True)
+                    if t == 0 and part.shape[1:] == field.about.shape[3:]:
+                        smallest[c] = small
+    return f"sha256:{seal.hexdigest()}", smallest
 
 
 def describe_field(**field: Any) -> None:
-    """Channel names with display windows, taken from the smallest level."""
-    import numpy as np
-
+    """Channel names with display windows of a field whose bands are written."""
     from libcell.data import image_store
     from libcell.extract.fields.assemble import prepare
 
     about = prepare(**field).about
-    smallest = image_store.open_levels(field["root"], about.group)[-1]
-    windows = [image_store.window(np.asarray(smallest[0, c])) for c in range(about.shape[1])]
-    image_store.describe(field["root"], about, windows, {})
+    _describe(field["root"], about, image_store.open_levels(field["root"], about.group), {})
+
+
+def _describe(
+    root: Path, about: About, levels: list[zarr.Array], smallest: dict[int, np.ndarray]
+) -> None:
+    """Windows from the smallest level's first frame, read back where it is not at hand."""
+    import numpy as np
+
+    from libcell.data import image_store
+
+    windows = [image_store.window(smallest[c] if c in smallest else np.asarray(levels[-1][0, c]))
+               for c in range(about.shape[1])]
+    image_store.describe(root, about, windows, {})
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

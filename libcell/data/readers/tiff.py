@@ -49,7 +49,7 @@ class TiffImage:
         """One channel of one frame as (Z,Y,X), native dtype."""
         spans: dict[str, Any] = {"T": t, "C": c, "S": c, "Z": z, "Y": y, "X": x}
         try:
-            if self._flat and y == ALL and x == ALL:
+            if self._flat and _whole(y, self.about.shape[3]) and _whole(x, self.about.shape[4]):
                 return self._page()
             values = np.asarray(self._open()[tuple(spans[a] for a in self._axes)])
         except DataError:
@@ -72,6 +72,10 @@ class TiffImage:
             assert isinstance(array, zarr.Array)
             self._array = array
         return self._array
+
+
+def _whole(span: slice, size: int) -> bool:
+    return span.indices(size) == (0, size, 1)
 
 
 def open_file(path: Path) -> list[TiffImage]:

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from libcell.data import layout
 from libcell.data import open as opening
 from libcell.errors import CellError, DataError
 from libcell.extract.kernels import pattern as names
 from libcell.extract.kernels.pattern import Place
 from libcell.run.inputs import natural
+
+if TYPE_CHECKING:
+    from libcell.data.layout import Key
 
 Spot = tuple[int, str | None, int]  # frame, channel, plane
 
@@ -109,12 +111,14 @@ def _inside(path: Path) -> list[str]:
 
 
 def with_layout(
-    fields: list[FieldFiles], known: dict[layout.Key, dict[str, Any]], name: str
+    fields: list[FieldFiles], known: "dict[Key, dict[str, Any]]", name: str
 ) -> tuple[list[FieldFiles], list[str]]:
     """Fields with their wells' columns of a layout; and the wells that it does not have.
 
     Those get nulls. DataError if it has none of them: then plate or pattern is wrong.
     """
+    from libcell.data import layout  # brings pyarrow, which files without a layout do not need
+
     blank = dict.fromkeys(next(iter(known.values()), {}))
     made, absent = [], []
     for field in fields:
