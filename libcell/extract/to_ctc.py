@@ -9,6 +9,8 @@ from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from libcell.extract.challenge.export import Field, Stores
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
@@ -46,9 +48,8 @@ def run(job: Job, options: Options) -> None:
     for field in fields:
         require_all(field, [a for b, r in zip(blocks, done) if b.args["name"] == field.name
                             for a in r["absent"]])
-    loose = sum(r["loose"] for r in done)
-    if loose:
-        job.reporter.warn(f"{stores.labels}: {loose} objects are in no track and are left out")
+    if sum(r["loose"] for r in done):
+        _tell_left(job, stores.labels, [r["left"] for r in done if r["loose"]])
     tail, _, text = FOLDERS[options.kind]
     for field in fields:
         write_file(job.root / f"{field.name}{tail}" / text, field.rows.text().encode())
@@ -80,6 +81,18 @@ def _tell(job: Job, stores: Stores, fields: list[Field]) -> None:
                           + (" ..." if len(fields) > 4 else ""))
 
 
+def _tell_left(job: Job, labels: Path, files: list[str]) -> None:
+    """Note which objects the folder goes without, beside its sequences, and say how many."""
+    from libcell.data import tables
+    from libcell.schema.arrow import arrow_schema
+
+    parts = [tables.read_part(job.parts / f) for f in files]
+    n = tables.write_parts(job.root / "omissions.parquet", parts, arrow_schema("omissions"),
+                           "omissions", job.provenance())
+    job.reporter.warn(f"{labels}: {n} objects are in no track and are left out (each is in "
+                      "omissions.parquet of the output)")
+
+
 def _blocks(job: Job, field: Field, options: Options) -> list[Block]:
     digits = max(3, len(str(field.frames - 1)))
     return [
@@ -87,7 +100,8 @@ def _blocks(job: Job, field: Field, options: Options) -> list[Block]:
             "root": job.root, "name": field.name, "kind": options.kind,
             "number": f"{t:0{digits}d}", "t": t, "source": field.labels,
             "compartment": field.compartment, "objects": job.parts / f"{field.name}.arrow",
-            "image": field.image, "channel": field.channel})
+            "image": field.image, "channel": field.channel,
+            "left": job.parts / f"left-{field.name}-{t:06d}.arrow"})
         for t in range(field.frames)
     ]
 

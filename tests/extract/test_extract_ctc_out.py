@@ -173,6 +173,9 @@ def test_objects_in_no_track_are_left_out_and_told_of(tmp_path):
     assert "4 objects are in no track and are left out" in done.said
     masks = folders.frames_of(tmp_path / "out" / "01_GT" / "TRA")
     np.testing.assert_array_equal(masks, np.where(folders.film() == 4, 0, folders.film()))
+    left = tables.read(tmp_path / "out" / "omissions.parquet", "omissions").to_pylist()
+    assert left == [{"source": "labels.ome.zarr", "item": f"01:t{t}:cells:4",
+                     "Metadata_Image": "01", "reason": "in no track"} for t in (2, 3, 4, 5)]
 
 
 def test_a_label_beyond_what_masks_hold(tmp_path):

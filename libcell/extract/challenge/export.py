@@ -120,12 +120,12 @@ def _compartment(table: pa.Table) -> str | None:
 
 def write_frame(
     root: Path, name: str, kind: str, number: str, t: int, source: Source, compartment: str,
-    objects: Path, image: Source | None, channel: int,
+    objects: Path, image: Source | None, channel: int, left: Path,
 ) -> dict[str, Any]:
     """Write the mask of one frame, and its picture where there is an image.
 
-    Says how many objects of the labels are in no track, and so left out, and which of the
-    tracks the labels lack.
+    Says how many objects of the labels are in no track, and so left out (each is noted in the
+    part file `left`), and which of the tracks the labels lack.
     """
     rows = tables.read_part(objects)
     start, stop = np.searchsorted(rows.column("t").to_numpy(), [t, t + 1])
@@ -137,8 +137,19 @@ def write_frame(
     _write(root / f"{name}{tail}" / f"{stem}{number}.tif", made)
     if image:
         _write(root / name / f"t{number}.tif", opening.image(image).read(t=t, c=channel))
-    return {"loose": int(loose.size),
+    if loose.size:
+        tables.write_part(left, _omissions(source, compartment, t, loose))
+    return {"loose": int(loose.size), "left": left.name,
             "absent": [[t, int(n), int(k)] for n, k in zip(label, track) if n in absent]}
+
+
+def _omissions(source: Source, compartment: str, t: int, loose: np.ndarray) -> pa.Table:
+    """Table `omissions` of the objects of a frame that are in no track."""
+    n, keys = len(loose), objects.image_keys(source)
+    return tables.from_columns("omissions", {
+        "source": [source.path.name] * n, "Metadata_Image": [keys["Metadata_Image"]] * n,
+        "item": objects.key_columns(keys, t, compartment, loose)["object_id"],
+        "reason": ["in no track"] * n})
 
 
 def require_all(field: Field, absent: list[list[int]]) -> None:
