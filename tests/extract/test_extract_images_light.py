@@ -174,3 +174,21 @@ def test_the_dry_run_counts_one_plane(tmp_path):
         sizes.append(json.loads(done.said[done.said.index("{"):])["bytes"]
                      if "{" in done.said else done.records[0]["bytes"])
     assert sizes[0] == pytest.approx(4 * sizes[1], rel=0.01)
+
+
+def test_basic_says_when_the_images_do_not_agree(tmp_path):
+    """Every other image lit from the other side: there is no flat field that all share."""
+    ramp = np.linspace(500, 1500, 40)
+    for i in range(16):
+        row = ramp if i % 2 else ramp[::-1]
+        tifffile.imwrite(tmp_path / f"{i:02d}.tif", np.tile(row.astype(np.uint16), (30, 1)))
+    said = extract(tmp_path, tmp_path / "*.tif", "--flat-field", "basic").said
+    assert "two halves of the images of channel 1" in said
+    for file in tmp_path.glob("*[02468].tif"):
+        file.unlink()
+    for i in range(0, 16, 2):
+        (tmp_path / f"{i:02d}.tif").write_bytes((tmp_path / f"{i + 1:02d}.tif").read_bytes())
+    said = extract(tmp_path, tmp_path / "*.tif", "--flat-field", "basic", out="q.ome.zarr").said
+    assert "two halves" not in said
+    even = opened(tmp_path / "q.ome.zarr", "03").read()[0].astype(float)
+    assert np.ptp(even) < 0.25 * 1000  # of what the lamp made

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from libcell.run.job import Job
 
 FEW = 8  # fewer images than this hold too little of the flat field and too much of the cells
+DOUBTFUL = 0.05  # mean difference of flat fields that makes a correction of 10 % worthless
 
 
 def estimate(job: "Job", fields: list[Block], light: Light) -> tuple[Light, str]:
@@ -39,12 +40,23 @@ def estimate(job: "Job", fields: list[Block], light: Light) -> tuple[Light, str]
         job.reporter.warn(f"--flat-field basic: estimated from {len(stack)} images; it wants "
                           f"{FEW} or more")
     height, width = first["shape"]
-    gains = np.stack([basic.enlarged(basic.estimate(stack[:, c]), (height, width))
-                      for c in range(stack.shape[1])])
+    gains = np.stack([basic.enlarged(_judged(job, stack[:, c], name), (height, width))
+                      for c, name in enumerate(first["channels"])])
     digest = digests.of_bytes(gains.tobytes())
     target = folder / f"gains-{digest[-12:]}.npy"
     np.save(target, gains)
     return Light(target, light.dark), digest
+
+
+def _judged(job: "Job", images: np.ndarray, channel: str) -> np.ndarray:
+    """A channel's flat field; a warning where two halves of its images tell different ones."""
+    if len(images) >= 2 * FEW:
+        apart = np.abs(basic.estimate(images[::2]) - basic.estimate(images[1::2])).mean()
+        if apart > DOUBTFUL:
+            job.reporter.warn(
+                f"--flat-field basic: two halves of the images of channel {channel} give flat "
+                f"fields that are {apart:.0%} apart; trust a measured one more, or give --dark")
+    return basic.estimate(images)
 
 
 def _require_alike(found: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:

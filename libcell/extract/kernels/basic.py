@@ -43,7 +43,7 @@ def estimate(stack: np.ndarray) -> np.ndarray:
         return np.ones(shape)
     images = np.sort(stack.reshape(n, -1).astype(np.float64), axis=0)  # the order tells nothing
     mean = images.mean(0).reshape(shape)
-    penalty = np.abs(_dct(mean / mean.mean())).sum() / 800  # the paper's choice
+    penalty = float(np.abs(_dct(mean / mean.mean())).sum()) / 800  # the paper's choice
     weight = np.ones_like(images)
     flat = mean / mean.mean()
     for _ in range(ROUNDS):
@@ -64,34 +64,43 @@ def _split(
 
     Linearised augmented Lagrangian with growing step, section Methods of the paper.
     """
-    norm = np.linalg.norm(images)
-    step = 12.5 / float(np.linalg.norm(images, 2))
+    norm = _norm(images)
+    step = 12.5 / norm  # the paper's spectral norm; the images are nearly of rank one
     most = step * 1e7
     spectrum = np.zeros(shape)
     bright = np.ones((len(images), 1))
-    rest = np.zeros_like(images)
-    dual = np.zeros_like(images)
-    low = rest
+    flat = np.zeros(images.shape[1])
+    means = images.mean(0), images.mean(1, keepdims=True)
+    dual, rest, low = (np.zeros_like(images) for _ in range(3))  # dual: divided by step
     for _ in range(STEPS):
-        low = bright * fft.idctn(spectrum, norm="ortho").ravel()
-        towards = (images - low - rest + dual / step).mean(0).reshape(shape)
-        spectrum = _shrunk(spectrum + _dct(towards), float(penalty / step))
-        low = bright * fft.idctn(spectrum, norm="ortho").ravel()
-        rest = _shrunk(images - low + dual / step, weight / step)
-        clean = images - rest
-        bright = np.maximum(clean.mean(1, keepdims=True) / clean.mean(), 0)
-        gap = images - low - rest
-        dual += step * gap
+        towards = means[0] - bright.mean() * flat - rest.mean(0) + dual.mean(0)
+        spectrum = _shrunk(spectrum + _dct(towards.reshape(shape)), penalty / step)
+        flat = fft.idctn(spectrum, norm="ortho").ravel()
+        np.multiply(bright, flat, out=low)
+        excess = images + dual
+        excess -= low
+        limit = weight / step
+        held = np.clip(excess, -limit, limit)
+        np.subtract(excess, held, out=rest)
+        clean = means[1] - rest.mean(1, keepdims=True)
+        bright = np.maximum(clean / clean.mean(), 0)
+        gap = _norm(np.subtract(held, dual, out=excess))
+        dual = held * (step / min(step * 1.5, most))
         step = min(step * 1.5, most)
-        if np.linalg.norm(gap) < TOLERANCE * norm:
+        if gap < TOLERANCE * norm:
             break
     return low, rest
+
+
+def _norm(values: np.ndarray) -> float:
+    """Without BLAS, whose last digits depend on the number of its threads."""
+    return float(np.sqrt(np.square(values).sum()))
 
 
 def _dct(values: np.ndarray) -> np.ndarray:
     return np.asarray(fft.dctn(values, norm="ortho"))
 
 
-def _shrunk(values: np.ndarray, by: np.ndarray | float) -> np.ndarray:
+def _shrunk(values: np.ndarray, by: float) -> np.ndarray:
     """Values drawn towards 0 by `by`, and 0 where they would pass it."""
-    return np.sign(values) * np.maximum(np.abs(values) - by, 0)
+    return np.asarray(values - np.clip(values, -by, by))
