@@ -105,15 +105,17 @@ def _common(
     from libcell.data.readers.samples import sample_names
     from libcell.errors import DataError
 
-    kinds = {(d["shape"][0], d["dtype"]) for d in done}
+    kinds = {(d["shape"][0], d["dtype"]): d["name"] for d in done}
     if len(kinds) > 1:
-        text = " and ".join(f"{c} channels of {d}" for c, d in sorted(kinds))
+        text = " and ".join(f"{c} channels of {d} (e.g. {name})"
+                            for (c, d), name in sorted(kinds.items()))
         raise DataError(f"the sequences are of different kinds: {text}; one crop store holds one")
-    layouts = {d["layout"] for d in done} - {None}
+    layouts = {d["layout"]: d["name"] for d in done if d["layout"]}
     if len(layouts) > 1:
-        raise DataError("the sequences are of two layouts, zhong and livecellminer, whose stages "
-                        "are not the same; make a store of each (--layout)")
-    channels, dtype = kinds.pop()
+        text = " and ".join(f"{layout} (e.g. {name})" for layout, name in sorted(layouts.items()))
+        raise DataError(f"the sequences are of two layouts, {text}, whose stages are not the "
+                        "same; make a store of each (--layout)")
+    channels, dtype = next(iter(kinds))
     edge = options.size
     height, width = (edge or max(d["shape"][i] for d in done) for i in (1, 2))
     return (height, width), list(sample_names(channels)), np.dtype(dtype)

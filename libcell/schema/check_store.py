@@ -14,7 +14,8 @@ from libcell.schema.stores import STORES
 from libcell.schema.versions import require
 from libcell.schema.violations import Violation, of_model
 
-BESIDE = ("bags", "sequences")  # tables that may lie in a crop store, beside its index
+# tables that may lie in a crop store, beside its index, and whether they speak of its crops
+BESIDE = {"bags": True, "sequences": True, "omissions": False}
 AXES = ["t", "c", "z", "y", "x"]
 
 
@@ -132,9 +133,11 @@ def _check_crops(path: Path, root: zarr.Group, attributes: dict[str, Any]) -> li
     if not index.is_file():
         return [*found, Violation(str(index), "is missing")]
     found += check_parquet(index, "objects") + _check_rows(index, n)
-    beside = [(path / f"{name}.parquet", name) for name in BESIDE]
-    return found + [v for table, name in beside if table.is_file()
-                    for v in check_parquet(table, name) or _check_members(table, index)]
+    beside = {name: path / f"{name}.parquet" for name in BESIDE}
+    return found + [
+        v for name, table in beside.items() if table.is_file()
+        for v in check_parquet(table, name) or (BESIDE[name] and _check_members(table, index)) or []
+    ]
 
 
 def _check_rows(index: Path, n: int) -> list[Violation]:

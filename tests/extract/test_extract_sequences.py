@@ -104,10 +104,41 @@ def test_livecellminer(tmp_path):
     assert "--return-to-interphase" in said
 
 
+def test_six_stages_do_not_return(tmp_path):
+    """Zhong's stage 3 is Prometaphase: the option must not touch it where the layout is found."""
+    sequence(tmp_path / "data", "a", [1, 2, 3, 4, 5, 6])
+    said = extract(tmp_path, "--return-to-interphase", 1, code=65).said
+    assert "a_ManualStages.txt is zhong's" in said
+
+
 def test_sequences_of_both_layouts_are_not_one_store(tmp_path):
     sequence(tmp_path / "data", "a", [1, 2])
     sequence(tmp_path / "data", "b", [1, 2], "livecellminer")
-    assert "two layouts" in extract(tmp_path, code=65).said
+    assert "livecellminer (e.g. b) and zhong (e.g. a)" in extract(tmp_path, code=65).said
+
+
+def test_pictures_of_two_kinds_are_not_one_store(tmp_path):
+    sequence(tmp_path / "data", "a", [1, 2])
+    for path in (sequence(tmp_path / "data", "b", [1, 2]) / "Raw").iterdir():
+        Pillow.open(path).convert("RGB").save(path)
+    assert "1 channels of uint8 (e.g. a) and 3 channels of uint8 (e.g. b)" in extract(
+        tmp_path, code=65).said
+
+
+def test_what_a_mac_keeps_beside_the_files(tmp_path):
+    sequence(tmp_path / "data", "a", [1, 2])
+    for hidden in ("__MACOSX/a", "._a"):
+        (tmp_path / "data" / hidden / "Raw").mkdir(parents=True)
+    assert extract(tmp_path).records[-1]["sequences"] == 1
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "LA", "RGB", "RGBA"])
+def test_masks_of_every_kind(tmp_path, mode):
+    """An opaque alpha channel is no mask."""
+    for path in (sequence(tmp_path / "data", "a", [1, 2], on=255) / "Mask").iterdir():
+        Pillow.open(path).convert(mode).save(path)
+    extract(tmp_path)
+    assert index(tmp_path).column("area_px").to_pylist() == [disc(3).sum(), disc(4).sum()]
 
 
 def test_the_stages_of_b01(tmp_path):
@@ -230,6 +261,8 @@ def test_unlabelled_sequences_on_demand(tmp_path):
 
 @pytest.mark.parametrize(("args", "code", "said"), [
     (("--pattern", "{plate}_{well}"), 65, "1 of 1 sequences do not match --pattern"),
+    (("--pattern", "{stage}"), 2, "{stage} would be a column"),
+    (("--pattern", "{Sequence}"), 2, "{Sequence} would be a column"),
     (("--stages", "a,b,a"), 2, "stands in it twice"),
     (("--stages", "a,b"), 65, "--stages has 2 names, zhong 6 stages"),
 ])
@@ -282,7 +315,9 @@ def test_validation_finds_objects_that_are_not_there(tmp_path):
                    for v in found)
     (store / "bags.parquet").unlink()
     pq.write_table(pa.table({"x": [1]}), store / "sequences.parquet")
-    assert any("sequences.parquet" in str(v) for v in validate(store))
+    pq.write_table(pa.table({"x": [1]}), store / "omissions.parquet")
+    found = " ".join(map(str, validate(store)))
+    assert "sequences.parquet" in found and "omissions.parquet" in found
 
 
 def test_a_store_without_sequences(tmp_path):

@@ -11,7 +11,7 @@ from libcell.data.image import object_ids
 from libcell.errors import DataError
 from libcell.extract.kernels.centre import centred
 from libcell.extract.series import folders
-from libcell.extract.series.stages import LAYOUTS, read_stages, returned
+from libcell.extract.series.stages import LAYOUTS, Layout, read_stages, returned
 
 
 def read_sequence(
@@ -28,24 +28,35 @@ def read_sequence(
         raise DataError(folders.missing(folder, layout))
     asked = told[0] if told else LAYOUTS.get(layout)
     listed = folders.frames(folder, asked)
-    numbers = returned(read_stages(told[1], told[0]), after) if told else []
-    if told and len(numbers) != len(listed):
-        raise DataError(f"{folder}: {len(listed)} frames, but {len(numbers)} stages in "
-                        f"{told[1].name}")
-    names = stages or (told[0].stages if told else ())
-    if told and len(names) != len(told[0].stages):
-        raise DataError(f"{folder}: --stages has {len(names)} names, {told[0].name} "
-                        f"{len(told[0].stages)} stages")
+    labels: list[str | None] = [None] * len(listed)
+    if told:
+        labels = _labels(folder, told, len(listed), stages, after)
     pixels, masks = _read(listed)
-    labels: list[str | None] = [names[n - 1] for n in numbers]
-    labels = labels or [None] * len(listed)
     tables.write_part(target, _rows(name, columns, compartment, masks, labels))
     np.save(target.with_suffix(".pixels.npy"), pixels)
     np.save(target.with_suffix(".masks.npy"), masks)
-    return {"n": len(listed), "part": target.name, "dtype": str(pixels.dtype),
+    return {"n": len(listed), "name": name, "part": target.name, "dtype": str(pixels.dtype),
             "shape": list(pixels.shape[1:]), "layout": told[0].name if told else None,
             "shared": bool(told and not told[1].name.startswith(folder.name)),
             "empty": int((~masks.any((1, 2))).sum())}
+
+
+def _labels(
+    folder: Path, told: tuple[Layout, Path], n: int, stages: tuple[str, ...], after: int | None,
+) -> list[str | None]:
+    """Name of each frame's stage. DataError unless there are `n`, and a name for each kind."""
+    layout, path = told
+    if after is not None and layout.name != "livecellminer":
+        raise DataError(f"{folder}: --return-to-interphase is for LiveCellMiner's three stages; "
+                        f"{path.name} is {layout.name}'s, whose six return by themselves")
+    numbers = returned(read_stages(path, layout), after)
+    if len(numbers) != n:
+        raise DataError(f"{folder}: {n} frames, but {len(numbers)} stages in {path.name}")
+    names = stages or layout.stages
+    if len(names) != len(layout.stages):
+        raise DataError(f"{folder}: --stages has {len(names)} names, {layout.name} "
+                        f"{len(layout.stages)} stages")
+    return [names[number - 1] for number in numbers]
 
 
 def _read(listed: list[tuple[Path, Path]]) -> tuple[np.ndarray, np.ndarray]:

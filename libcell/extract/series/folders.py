@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from libcell.data.readers import BY_SUFFIX
-from libcell.errors import DataError
+from libcell.errors import DataError, UsageFault
 from libcell.extract.kernels import pattern as names
 from libcell.extract.series.stages import LAYOUTS, Layout
 from libcell.run.inputs import natural
 
 RAW, MASK = "Raw", "Mask"
+HIDDEN = ("._", "__MACOSX")  # what another system's Finder and zip keep beside the real files
+OURS = {"Metadata_Image", "Metadata_Label", "Metadata_Compartment", "Metadata_Sequence",
+        "Metadata_Stage"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ def find(roots: list[Path], pattern: str | None) -> list[Sequence]:
 
 def _with_raw(root: Path) -> list[Path]:
     inside = [p.parent for p in root.rglob(RAW) if p.is_dir()]
-    return [p for p in inside if not any(part.startswith("._") for part in p.parts)]
+    return [p for p in inside
+            if not any(part.startswith(HIDDEN) for part in p.relative_to(root).parts)]
 
 
 def _columns(found: list[str], pattern: str | None) -> dict[str, dict[str, Any]]:
@@ -55,6 +59,10 @@ def _columns(found: list[str], pattern: str | None) -> dict[str, dict[str, Any]]
         blank = {"Metadata_Plate": None, "Metadata_Well": None, "Metadata_Site": None}
         return dict.fromkeys(found, blank)
     expression = names.compile_pattern(pattern)
+    taken = [n for n in expression.groupindex if f"Metadata_{n[0].upper()}{n[1:]}" in OURS]
+    if taken:
+        raise UsageFault(f"--pattern: {{{taken[0]}}} would be a column that the sequences have "
+                         "already; call it otherwise")
     strangers = [n for n in found if not expression.match(n)]
     if strangers:
         raise DataError(f"{len(strangers)} of {len(found)} sequences do not match --pattern "
@@ -112,7 +120,7 @@ def frames(folder: Path, layout: Layout | None) -> list[tuple[Path, Path]]:
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
-    """Pictures by name; `._x` is what another system's Finder keeps about x."""
+    """Pictures in natural order of their names."""
     if folder.is_dir():
         yield from sorted((p for p in folder.iterdir() if p.suffix.lower() in BY_SUFFIX
-                           and not p.name.startswith("._")), key=lambda p: natural(p.name))
+                           and not p.name.startswith(HIDDEN)), key=lambda p: natural(p.name))
