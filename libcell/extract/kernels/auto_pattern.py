@@ -72,19 +72,24 @@ def _part(values: list[str]) -> str:
 
 
 def _numbered(values: list[str]) -> str | None:
-    """Letters and numbers in turn, the letters the same in all: r01c02f03."""
+    """Letters and numbers in turn, the letters the same in all: r01c02f03.
+
+    Row and column are a well together, so both are named although only one varies.
+    """
     cut = [NUMBERED.findall(v) for v in values]
     letters = [[a for a, _ in one] for one in cut]
     whole = all("".join(a + n for a, n in one) == v for one, v in zip(cut, values))
     if not whole or any(one != letters[0] for one in letters):
         return None
     made = ""
+    lower = [letter.lower() for letter in letters[0]]
     for k, letter in enumerate(letters[0]):
         numbers = {one[k][1] for one in cut}
-        name = MEANING.get(letter.lower())
-        if letter.lower() == "c" and "r" in map(str.lower, letters[0]):
+        name = MEANING.get(lower[k])
+        if lower[k] == "c" and "r" in lower:
             name = "col"
-        if len(numbers) == 1:
+        in_well = {"r", "c"} <= set(lower) and lower[k] in "rc"
+        if len(numbers) == 1 and not in_well:
             made += letter + numbers.pop()
         elif name is None:
             return None

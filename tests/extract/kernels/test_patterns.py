@@ -62,6 +62,7 @@ def plate(form, **axes):
     ("r<r>c<k>f<s>p01-ch<c>sk1.tiff", {"r": ["01", "02"], "k": ["03", "04"], "s": ["01", "02"],
                                        "c": ["1", "2"]},
      "r{row}c{col}f{site}p01-ch{channel}sk1.tiff"),
+    ("r01c<k>f<s>.tiff", {"k": ["03", "04"], "s": ["1", "2"]}, "r{row}c{col}f{site}.tiff"),
 ])
 def test_proposed_patterns(form, axes, pattern):
     listed = plate(form, **axes)
