@@ -1,4 +1,5 @@
-"""Label images or binary masks of another program to a label store that fits its image store."""
+"""Masks of another program to a label store that fits its image store: label images, binary
+masks, folders with one mask an object, ImageJ's ROIs."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from libcell.data.image import About
+    from libcell.extract.fields.assemble import Assembled
     from libcell.extract.fields.plan import FieldFiles
+    from libcell.extract.masks.draw import Drawing
     from libcell.run.job import Job
 
 
@@ -27,6 +30,9 @@ class Options:
     compartment: Annotated[str, Opt("name of the label image: nuclei, cells, ...")] = "nuclei"
     components: Annotated[bool, Opt(
         "masks are binary: number their connected components", ("--components",))] = False
+    overlap: Annotated[str, Opt(
+        "who has a pixel that several masks or ROIs claim: the last or first by name, or the "
+        "largest", choices=("last", "first", "largest"))] = "last"
 
 
 def run(job: Job, options: Options) -> None:
@@ -38,19 +44,50 @@ def run(job: Job, options: Options) -> None:
         Block(group, {"root": job.root, "like": options.like, "group": group,
                       "files": masks.files, "source_group": masks.source_group,
                       "compartment": options.compartment, "components": options.components,
-                      "link": job.link(_path(options.like))})
-        for group, masks in pairs
+                      "overlap": options.overlap, "link": job.link(_path(options.like)),
+                      "left": job.parts / f"left-{i:06d}.arrow"})
+        for i, (group, masks) in enumerate(pairs)
     ]
-    groups, content, files_seen = [], [], []
+    groups, results = [], []
     for block, done in job.map("fields", write_field, blocks):
         groups.append(block.args["group"])
-        content.append(done["digest"])
-        files_seen.append(done["files"])
+        results.append(done)
         job.part("labels", block.args["group"], done["n"])
     job.settle()
-    mark = {"role": "input", "schema": None, "digest": digests.of_json(files_seen)}
-    labels.seal(job.root, groups, [options.compartment], content, job.provenance([mark]))
-    job.publish("labels", len(groups))
+    mark = {"role": "input", "schema": None,
+            "digest": digests.of_json([d["files"] for d in results])}
+    provenance = job.provenance([mark])
+    told = _tell_left(job, results, provenance)
+    labels.seal(job.root, groups, [options.compartment], [d["digest"] for d in results],
+                provenance)
+    job.publish("labels", len(groups), **told)
+
+
+def _tell_left(
+    job: Job, results: list[dict[str, Any]], provenance: dict[str, Any]
+) -> dict[str, int]:
+    """Where objects came one by one: note those that the labels go without, and overlaps."""
+    from collections import Counter
+
+    from libcell.data import tables
+
+    drawn = [d for d in results if "part" in d]
+    if not drawn:
+        return {}
+    left = [tables.read_part(job.parts / d["part"]) for d in drawn]
+    tables.write_parts(job.root / "omissions.parquet", left, left[0].schema, "omissions",
+                       provenance)
+    twice, total = (sum(d[k] for d in drawn) for k in ("twice", "total"))
+    if twice:
+        job.reporter.warn(f"{twice} pixels are claimed by several objects; the "
+                          f"{job.options.overlap} one has them (see --overlap)")
+    reasons = Counter(r.partition(": ")[0] for t in left for r in t.column("reason").to_pylist())
+    count = sum(reasons.values())
+    if count:
+        text = "; ".join(f"{n} {reason}" for reason, n in reasons.most_common())
+        job.reporter.warn(f"{count} of {total} objects are left out: {text} (each is in "
+                          "omissions.parquet of the output)")
+    return {"left_out": count}
 
 
 def _path(text: str) -> Path:
@@ -68,7 +105,9 @@ def match(paths: list[Path], options: Options) -> list[tuple[str, FieldFiles]]:
     from libcell.data import open as opening
     from libcell.errors import DataError
     from libcell.extract.fields.plan import plan_fields
+    from libcell.extract.masks.sources import expand
 
+    paths = expand(paths)
     groups = opening.groups(_path(options.like))
     fields = plan_fields(paths, options.pattern, None)
     if len(fields) == 1 and len(groups) == 1:
@@ -79,10 +118,11 @@ def match(paths: list[Path], options: Options) -> list[tuple[str, FieldFiles]]:
     found: dict[str, FieldFiles] = {}
     lost = []
     for field in fields:
-        key = _key(field.group)
-        place = [field.group] if field.group in loose.get(key, ()) else loose.get(key, [])
+        name = field.group or _name(_first_file(field))  # a single file needs no name elsewhere
+        key = _key(name)
+        place = [name] if name in loose.get(key, ()) else loose.get(key, [])
         if len(place) != 1:
-            lost.append(field.group)
+            lost.append(name)
             continue
         if place[0] in found:
             raise DataError(f"{_first_file(field)} and {_first_file(found[place[0]])}: both are "
@@ -100,6 +140,12 @@ def _first_file(field: FieldFiles) -> Path:
     return next(iter(field.files.values()))
 
 
+def _name(path: Path) -> str:
+    from libcell.extract.kernels import pattern
+
+    return pattern.plain(pattern.stem(path.name))
+
+
 def _key(group: str) -> str:
     """Group without leading zeros in a well's column, so that A/1/0 meets A/01/0."""
     parts = group.split("/")
@@ -108,9 +154,9 @@ def _key(group: str) -> str:
 
 def write_field(
     root: Path, like: str, group: str, files: dict[Any, Path], source_group: str | None,
-    compartment: str, components: bool, link: str | None,
+    compartment: str, components: bool, overlap: str, link: str | None, left: Path,
 ) -> dict[str, Any]:
-    """Read, check and write the masks of one field of view."""
+    """Read, check and write the masks of one field of view; objects left out go to `left`."""
     import hashlib
 
     import numpy as np
@@ -118,22 +164,69 @@ def write_field(
     from libcell.data import images, labels
     from libcell.data import open as opening
     from libcell.data.images import Source
-    from libcell.extract.fields.assemble import assemble
+    from libcell.extract.masks.draw import told
 
     image = opening.image(Source(_path(like), group)).about
-    masks = assemble(group, {}, files, source_group)
-    _require_masks(masks.about, image)
+    masks = _open(group, files, source_group, image, components, overlap)
     levels = labels.create(root, image, [compartment], link)[compartment]
     seal, count = hashlib.sha256(), 0
     for t in range(image.shape[0]):
-        found = as_labels(masks.read(t, 0, slice(None)), components, masks.about.where)
+        found = masks.read(t)
         count += np.unique(found[found > 0]).size
         seal.update(found.tobytes())
         for y in range(0, found.shape[1], images.SHARD):
             for x in range(0, found.shape[2], images.SHARD):
                 part = found[:, y : y + images.SHARD, x : x + images.SHARD]
                 images.write_region(levels, t, 0, y, x, part, mean=False)
-    return {"n": count, "digest": f"sha256:{seal.hexdigest()}", "files": masks.digest()}
+    done = {"n": count, "digest": f"sha256:{seal.hexdigest()}"}
+    if isinstance(masks, Whole):
+        return done | {"files": masks.digest()}
+    return done | told(masks.drawing, group or image.name, left)
+
+
+def _open(
+    group: str, files: dict[Any, Path], source_group: str | None, image: About,
+    components: bool, overlap: str,
+) -> Whole | Apiece:
+    """A field's masks of either kind. DataError where they do not fit the image."""
+    from libcell.errors import DataError
+    from libcell.extract.fields.assemble import assemble
+    from libcell.extract.masks.draw import gather
+    from libcell.extract.masks.sources import is_objects
+
+    apiece = [is_objects(path) for path in files.values()]
+    if any(apiece):
+        if not all(apiece):
+            raise DataError(f"{next(iter(files.values()))}: a field has label images and objects "
+                            "one by one; give one kind")
+        return Apiece(gather(files, (image.shape[0], *image.shape[2:])), overlap)
+    masks = assemble(group, {}, files, source_group)
+    _require_masks(masks.about, image)
+    return Whole(masks, components)
+
+
+class Whole:
+    """Masks that hold a frame's objects all at once."""
+
+    def __init__(self, masks: Assembled, components: bool):
+        self._masks, self._components = masks, components
+        self.digest = masks.digest
+
+    def read(self, t: int) -> Any:
+        """The labels (Z,Y,X) uint32 of one frame."""
+        found = self._masks.read(t, 0, slice(None))
+        return as_labels(found, self._components, self._masks.about.where)
+
+
+class Apiece:
+    """Masks that hold one object each."""
+
+    def __init__(self, drawing: Drawing, overlap: str):
+        self.drawing, self._overlap = drawing, overlap
+
+    def read(self, t: int) -> Any:
+        """The labels (Z,Y,X) uint32 of one frame."""
+        return self.drawing.frame(t, self._overlap)
 
 
 def _require_masks(masks: About, image: About) -> None:
@@ -170,5 +263,7 @@ METHOD = Method(
     reads=("files",),
     writes="labels",
     suffix=".labels.ome.zarr",
-    example="cell-extract labels 'masks/*.tif' --like x.ome.zarr -o x.labels.ome.zarr",
+    example="cell-extract labels 'masks/*.tif' --like x.ome.zarr -o x.labels.ome.zarr\n"
+            "cell-extract labels stage1_train/ --like x.ome.zarr -o x.labels.ome.zarr\n"
+            "cell-extract labels 'rois/*.zip' --like x.ome.zarr -o x.labels.ome.zarr",
 )
