@@ -9,8 +9,6 @@ from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from libcell.extract.annotations.plan import Found, Plan
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
@@ -109,7 +107,7 @@ def _write_crops(job: Job, options: Options, made: Plan, found: Found) -> None:
         for i in range(0, n, rows)
     ]
     job.map_whole("crops", fill_shard, blocks)
-    left_out = _tell_left(job, found.left, made.records, provenance)
+    left_out = job.leave_out(job.root, found.left, made.records, "annotations")
     crops.seal(job.root, n=n, channels=channel_names(kind), compartment=options.compartment,
                size=shape.size, pixel_size_um=None, provenance=provenance)
     job.publish("crops", n, left_out=left_out)
@@ -143,26 +141,9 @@ def _write_labels(job: Job, options: Options, made: Plan, found: Found) -> None:
                           "(a crop store keeps each mask whole)")
     provenance = job.provenance()
     hidden = [tables.read_part(job.parts / d["part"]) for d in done]
-    left_out = _tell_left(job, found.left + hidden, made.records, provenance)
+    left_out = job.leave_out(job.root, found.left + hidden, made.records, "annotations")
     labels.seal(job.root, fields, [options.compartment], [d["digest"] for d in done], provenance)
     job.publish("labels", len(fields), left_out=left_out)
-
-
-def _tell_left(job: Job, left: list[pa.Table], records: int, provenance: dict[str, Any]) -> int:
-    """Note what the output goes without, beside it and, reason by reason, to the user."""
-    from collections import Counter
-
-    from libcell.data import tables
-    from libcell.schema.arrow import arrow_schema
-
-    tables.write_parts(job.root / "omissions.parquet", left, arrow_schema("omissions"),
-                       "omissions", provenance)
-    reasons = Counter(r.partition(": ")[0] for t in left for r in t.column("reason").to_pylist())
-    if reasons:
-        text = "; ".join(f"{n} {reason}" for reason, n in reasons.most_common())
-        job.reporter.warn(f"{sum(reasons.values())} of {records} annotations are left out: {text} "
-                          "(each is in omissions.parquet of the output)")
-    return sum(reasons.values())
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

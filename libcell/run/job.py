@@ -243,6 +243,26 @@ class Job:
         self.publish(name, rows)
         return rows
 
+    def leave_out(self, folder: Path, left: "list[pa.Table]", total: int, what: str) -> int:
+        """Note what the output goes without (parts of table `omissions`): each item in
+        `omissions.parquet` of the `folder` that is being written, their number and reasons, up to
+        a colon, to the user. `total` things called `what` there were. Returns how many are left
+        out."""
+        from collections import Counter
+
+        from libcell.data import tables
+        from libcell.schema.arrow import arrow_schema
+
+        tables.write_parts(folder / "omissions.parquet", left, arrow_schema("omissions"),
+                           "omissions", self.provenance())
+        reasons = Counter(r.partition(": ")[0] for t in left for r in t["reason"].to_pylist())
+        count = sum(reasons.values())
+        if count:
+            text = "; ".join(f"{n} {reason}" for reason, n in reasons.most_common())
+            self.reporter.warn(f"{count} of {total} {what} are left out: {text} (each is in "
+                               "omissions.parquet of the output)")
+        return count
+
     def part(self, name: str, group: str, n: int) -> None:
         """Announce a finished field of view of the store that is being written."""
         from libcell.schema.versions import tag
