@@ -11,7 +11,7 @@ from types import ModuleType
 from libcell.data.image import Image
 from libcell.errors import DataError, MissingInput, Unavailable
 
-# suffix -> (module, the extra that brings what it needs)
+# suffix -> module; a module of an extra's name needs that extra
 BY_SUFFIX = {
     ".tif": "tiff",
     ".tiff": "tiff",
@@ -19,7 +19,11 @@ BY_SUFFIX = {
     ".jpg": "picture",
     ".jpeg": "picture",
     ".bmp": "picture",
+    ".nd2": "nd2",
+    ".czi": "czi",
+    ".lif": "lif",
 }
+EXTRAS = ("nd2", "czi", "lif")
 
 
 def reader_for(path: Path) -> ModuleType:
@@ -32,7 +36,8 @@ def reader_for(path: Path) -> ModuleType:
     try:
         return importlib.import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
-        raise Unavailable(f"{path}: reading it needs the package {error.name}") from error
+        how = f" (pip install 'libcell[{name}]')" if name in EXTRAS else ""
+        raise Unavailable(f"{path}: reading it needs the package {error.name}{how}") from error
 
 
 def open_file(path: Path) -> list[Image]:
