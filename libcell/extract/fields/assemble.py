@@ -18,18 +18,24 @@ from libcell.run.inputs import natural
 
 
 class Assembled:
-    """One field of view out of the files that hold its channels, frames and planes."""
+    """One field of view out of the files that hold its channels, frames and planes.
+
+    Every axis is either among the files (`images` by t, c, z) or inside each of them.
+    """
 
     def __init__(self, images: dict[tuple[int, int, int], Image], about: About):
         self.about = about
         self._images = images
+        self._inside = images[0, 0, 0].about.shape[:3]
 
     def read(self, t: int, c: int, rows: slice, planes: slice = ALL) -> np.ndarray:
         """(Z,Y,X) pixels of some rows, of all planes unless told which."""
-        if (0, -1, 0) in self._images:  # one file holds everything
-            return self._images[0, -1, 0].read(t=t, c=c, z=planes, y=rows)
-        wanted = range(self.about.shape[2])[planes]
-        return np.concatenate([self._images[t, c, z].read(y=rows) for z in wanted])
+        frames, channels, depth = self._inside
+        (t, t_in), (c, c_in) = divmod(t, frames), divmod(c, channels)
+        if depth == self.about.shape[2]:
+            return self._images[t, c, 0].read(t=t_in, c=c_in, z=planes, y=rows)
+        return np.concatenate([self._images[t, c, z].read(t=t_in, c=c_in, y=rows)
+                               for z in range(self.about.shape[2])[planes]])
 
     def digest(self) -> list[str]:
         """Digests of the files that were read, in order."""
@@ -52,7 +58,7 @@ def assemble(
     """Open a field's files and check that they fit together. DataError says which does not."""
     if list(files) == [(0, None, 0)]:
         whole = opening.image(Source(files[0, None, 0], source_group or ""))
-        images, about = {(0, -1, 0): whole}, whole.about
+        images, about = {(0, 0, 0): whole}, whole.about
         metadata = about.metadata | metadata
     else:
         images, about = _by_place(files, group)
@@ -66,7 +72,7 @@ def assemble(
 def _by_place(
     files: dict[Spot, Path], group: str
 ) -> tuple[dict[tuple[int, int, int], Image], About]:
-    """Files that hold one channel, frame and plane each."""
+    """Files of a channel, frame or plane each; axes that their names lack are inside them."""
     frames = sorted({t for t, _, _ in files})
     channels = sorted({c for _, c, _ in files}, key=lambda c: natural(str(c)))
     planes = sorted({z for _, _, z in files})
@@ -81,24 +87,40 @@ def _by_place(
                     raise DataError(f"{group}: no file for {spot}")
                 images[it, ic, iz] = opening.image(Source(path, ""))
     first = images[0, 0, 0].about
+    _require_place(first, len(frames), channels, len(planes))
     for image in images.values():
-        _require_plane(image.about, first)
-    shape = (len(frames), len(channels), len(planes), *first.shape[3:])
-    names = tuple(str(i + 1) if c is None else str(c) for i, c in enumerate(channels))
+        _require_alike(image.about, first, channels)
+    shape = (len(frames) * first.shape[0], len(channels) * first.shape[1],
+             len(planes) * first.shape[2], *first.shape[3:])
+    names = first.channels if channels == [None] else tuple(map(str, channels))
     chunk = max(i.about.row_chunk for i in images.values())
     return images, replace(first, shape=shape, channels=names, row_chunk=chunk)
 
 
-def _require_plane(about: About, first: About) -> None:
-    if about.shape[:3] != (1, 1, 1):
-        t, c, z = about.shape[:3]
-        raise DataError(f"{about.where}: holds {t} frames, {c} channels, {z} planes; a pattern "
-                        "with channel, t or z takes files of one plane")
+def _require_place(first: About, frames: int, channels: list[str | None], planes: int) -> None:
+    """DataError where names and files both tell an axis: which of both it is nobody knows."""
+    t, c, z = first.shape[:3]
+    told = [f"{inside} {axis}" for axis, inside, named in (
+        ("frames", t, frames > 1), ("channels", c, channels != [None]), ("planes", z, planes > 1)
+    ) if inside > 1 and named]
+    if told:
+        raise DataError(f"{first.where}: holds {' and '.join(told)}, which its name has one of; "
+                        "leave that out of --pattern, or give files of one each")
+
+
+def _require_alike(about: About, first: About, channels: list[str | None]) -> None:
     if (about.shape, about.dtype) != (first.shape, first.dtype):
-        raise DataError(
-            f"{about.where}: {about.shape[3]} x {about.shape[4]} {about.dtype}, but "
-            f"{first.where} is {first.shape[3]} x {first.shape[4]} {first.dtype}"
-        )
+        raise DataError(f"{about.where}: {_size(about)}, but {first.where} is {_size(first)}")
+    if channels == [None] and about.channels != first.channels:
+        raise DataError(f"{about.where}: has {', '.join(about.channels)}, but {first.where} has "
+                        f"{', '.join(first.channels)}")
+
+
+def _size(about: About) -> str:
+    """e.g. `3 channels, 20 x 30 uint8`."""
+    more = [f"{n} {axis}, " for n, axis in zip(about.shape, ("frames", "channels", "planes"))
+            if n > 1]
+    return f"{''.join(more)}{about.shape[3]} x {about.shape[4]} {about.dtype}"
 
 
 def _renamed(found: tuple[str, ...], wanted: tuple[str, ...], where: str) -> tuple[str, ...]:
