@@ -2,7 +2,9 @@
 
 ImageJ counts positions from pixel corners: the centre of the pixel in row r and column c is at
 (r + 0.5, c + 0.5), and a pixel belongs to an area if its centre is inside the outline, by the
-even-odd rule where an outline crosses itself or has holes. An upright rectangle or oval has
+even-odd rule where an outline crosses itself or has holes. A centre exactly on an edge is out
+on the left or lower edge and in on the right or upper one, so that outlines which share an edge
+share no pixel and leave none between them. An upright rectangle or oval has
 whole bounds, whatever finer ones the file adds, as in ImageJ's own masks.
 """
 
@@ -15,6 +17,7 @@ from roifile import ROI_SUBTYPE, ROI_TYPE
 Patch = tuple[int, int, np.ndarray]  # first row, first column, mask (h,w) bool
 OUTLINES = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 NO_AREA = (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.ARROW, ROI_SUBTYPE.IMAGE)
+NUDGE = 1e-8  # px, ImageJ's own: a crossing that rounding put left of a centre lies on it
 EDGE = 32767  # positions are 16 bits; a box beyond them is no box
 
 
@@ -75,7 +78,7 @@ def fill(outlines: list[np.ndarray], size: tuple[int, int]) -> Patch:
         first, last = np.searchsorted(centres, sorted((ay, by)))
         if first < last:
             x = ax + (centres[first:last] - ay) * ((bx - ax) / (by - ay))
-            column = np.clip(np.floor(x + 0.5), x0, x1).astype(int) - x0
+            column = np.clip(np.floor(x + NUDGE + 0.5), x0, x1).astype(int) - x0
             toggles[np.arange(first, last), column] += 1
     return y0, x0, np.cumsum(toggles, axis=1)[:, :-1] % 2 == 1
 

@@ -1,5 +1,7 @@
 """ImageJ's regions: which pixels are theirs, on which frame and plane, and what is none."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import roifile
@@ -59,6 +61,18 @@ def test_neighbours_share_no_pixel_and_leave_none():
     low = drawn([(0, 0), (10, 10), (0, 10)])
     high = drawn([(0, 0), (10, 0), (10, 10)])
     assert not (low & high).any() and (low | high)[:10, :10].all()
+
+
+@pytest.mark.parametrize(("a", "b", "h"), [(29, 0, 7), (0, 15, 11), (1, 50, 11), (5, 20, 15)])
+def test_slanted_edges_through_centres(a, b, h):
+    """A line from (a, 0) to (b, h): a centre on it is left of it, whatever rounding says."""
+    size = (h, 60)
+    left = whole(imagej.fill([np.array([(0, 0), (a, 0), (b, h), (0, h)], float)], size), size)
+    right = whole(imagej.fill([np.array([(60, h), (b, h), (a, 0), (60, 0)], float)], size), size)
+    edge = [Fraction(a) + Fraction(2 * k + 1, 2 * h) * (b - a) for k in range(h)]
+    wanted = np.array([[Fraction(2 * c + 1, 2) <= x for c in range(60)] for x in edge])
+    np.testing.assert_array_equal(left, wanted)
+    np.testing.assert_array_equal(right, ~wanted)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 12), (12, 7), (20, 20)])
