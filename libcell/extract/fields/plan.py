@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from libcell.data import open as opening
+from libcell.data.images import Source
 from libcell.errors import CellError, DataError
 from libcell.extract.kernels import pattern as names
 from libcell.extract.kernels.pattern import Place
@@ -33,7 +34,7 @@ def plan_fields(
 
     Without a pattern every image of every file is a field of view of its own.
     """
-    return _by_pattern(paths, pattern, plate) if pattern else _one_each(paths)
+    return _by_pattern(paths, pattern, plate) if pattern else _one_each(paths, plate)
 
 
 def _by_pattern(paths: list[Path], pattern: str, plate: str | None) -> list[FieldFiles]:
@@ -92,14 +93,27 @@ def _distinct(fields: list[FieldFiles]) -> list[FieldFiles]:
     return [replace(f, group=g) for f, g in zip(fields, groups)]
 
 
-def _one_each(paths: list[Path]) -> list[FieldFiles]:
+def _one_each(paths: list[Path], plate: str | None) -> list[FieldFiles]:
     made = []
     for path in paths:
         stem = names.plain(names.stem(path.name))
         for group in _inside(path):
             name = group if len(paths) == 1 else f"{stem}/{group}".rstrip("/")
-            made.append(FieldFiles(name, {}, {(0, None, 0): path}, group))
+            made.append(FieldFiles(name, _known(path, group, plate), {(0, None, 0): path}, group))
     return _distinct(made)
+
+
+def _known(path: Path, group: str, plate: str | None) -> dict[str, Any]:
+    """The columns that a store knows of its own field, with the plate's name; a file knows none."""
+    if not opening.is_zarr(path):
+        return {}
+    try:
+        columns = opening.image(Source(path, group)).about.metadata
+    except CellError:  # left to the block that reads it
+        return {}
+    if not columns.get("Metadata_Well"):
+        return columns
+    return columns | {"Metadata_Plate": columns.get("Metadata_Plate") or plate}
 
 
 def _inside(path: Path) -> list[str]:
