@@ -137,13 +137,10 @@ def sequence_rows(objects: pa.Table) -> pa.Table:
 
 def _tell_left(job: Job, provenance: dict[str, Any]) -> int:
     """Note which sequences the store goes without, and why, in its table `omissions`."""
-    from libcell.data import tables
+    from libcell.data import omissions, tables
 
-    left = [(key, str(error)) for key, error in job.failures]
-    table = tables.from_columns("omissions", {
-        "source": [name for name, _ in left], "item": [name for name, _ in left],
-        "Metadata_Image": [name for name, _ in left], "reason": [why for _, why in left],
-    })
+    left = [(key, key, str(error)) for key, error in job.failures]
+    table = omissions.table(left, None)
     tables.write_parts(job.root / "omissions.parquet", [table], table.schema, "omissions",
                        provenance)
     return len(left)

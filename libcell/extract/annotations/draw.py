@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from libcell.data import digests, images, labels, readers, tables
+from libcell.data import digests, images, labels, omissions, readers, tables
 from libcell.extract.annotations.cut import Pieces
-from libcell.extract.annotations.index import omissions, runs_of
+from libcell.extract.annotations.index import runs_of
 
 
 def draw_labels(
@@ -34,8 +34,9 @@ def draw_labels(
         claimed += int(runs.areas().sum())
         every += list(zip(values.tolist(), rows.column("Metadata_Annotation").to_pylist()))
     seen = set(np.unique(plane).tolist()) - {0}
-    hidden = [(item, "hidden below other objects") for label, item in every if label not in seen]
-    tables.write_part(target, omissions(source, name, hidden))
+    hidden = [(source, item, "hidden below other objects")
+              for label, item in every if label not in seen]
+    tables.write_part(target, omissions.table(hidden, name))
     levels = labels.create(root, like, [compartment])[compartment]
     for y in range(0, plane.shape[0], images.SHARD):
         for x in range(0, plane.shape[1], images.SHARD):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from libcell.data import tables
+from libcell.data import omissions, tables
 from libcell.data.image import object_ids
 from libcell.errors import CellError
 from libcell.extract.annotations import masks
@@ -74,7 +74,7 @@ def index_pictures(
         rows = entries.slice(picture.rows[0], picture.rows[1] - picture.rows[0])
         made = _index_picture(rows, text, picture, choice)
         kept.append(made.objects)
-        left.append(omissions(source, picture.name, made.left))
+        left.append(omissions.table([(source, *one) for one in made.left], picture.name))
         kinds |= {made.kind} if made.kind else set()
     some, out = (pa.concat_tables(parts, promote_options="permissive") for parts in (kept, left))
     tables.write_part(target, some)
@@ -182,12 +182,3 @@ def runs_of(rows: pa.Table) -> masks.Runs:
     lists = [rows.column(name).combine_chunks() for name in RUNS]
     counts = lists[0].value_lengths().to_numpy()
     return masks.Runs.of(counts, *(one.flatten().to_numpy() for one in lists))
-
-
-def omissions(source: str, image: str | None, left: list[tuple[str, str]]) -> pa.Table:
-    """Table `omissions`: what the output goes without."""
-    n = len(left)
-    return tables.from_columns("omissions", {
-        "source": [source] * n, "item": [i for i, _ in left], "Metadata_Image": [image] * n,
-        "reason": [reason for _, reason in left],
-    })

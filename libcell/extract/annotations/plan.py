@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from libcell.data import tables
+from libcell.data import omissions, tables
 from libcell.errors import UsageFault
 from libcell.extract.annotations import document, index, pictures
 from libcell.extract.annotations.document import Document
@@ -68,8 +68,8 @@ def _homeless(found: Document, order: np.ndarray) -> pa.Table:
     """Annotations that are none, and those of images that the document does not list."""
     lost = found.entries.ids[found.entries.image < 0]
     reason = "its image is not among the images of the file"
-    return index.omissions(found.path.name, None,
-                           found.odd + [(str(i), reason) for i in lost.tolist()])
+    left = found.odd + [(str(i), reason) for i in lost.tolist()]
+    return omissions.table([(found.path.name, *one) for one in left], None)
 
 
 def _describe(made: Plan, found: Document) -> None:

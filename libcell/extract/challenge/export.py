@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from libcell.data import labels, objects, tables, tracks
+from libcell.data import labels, objects, omissions, tables, tracks
 from libcell.data import open as opening
 from libcell.data.images import Source
 from libcell.data.output import write_file
@@ -145,11 +145,10 @@ def write_frame(
 
 def _omissions(source: Source, compartment: str, t: int, loose: np.ndarray) -> pa.Table:
     """Table `omissions` of the objects of a frame that are in no track."""
-    n, keys = len(loose), objects.image_keys(source)
-    return tables.from_columns("omissions", {
-        "source": [source.path.name] * n, "Metadata_Image": [keys["Metadata_Image"]] * n,
-        "item": objects.key_columns(keys, t, compartment, loose)["object_id"],
-        "reason": ["in no track"] * n})
+    keys = objects.image_keys(source)
+    ids = objects.key_columns(keys, t, compartment, loose)["object_id"]
+    return omissions.table([(source.path.name, i, "in no track") for i in ids],
+                           keys["Metadata_Image"])
 
 
 def require_all(field: Field, absent: list[list[int]]) -> None:
