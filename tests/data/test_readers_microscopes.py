@@ -7,8 +7,11 @@ import pytest
 from foreign_files import write_lif, write_nd2
 from pylibCZIrw import czi
 
+from libcell.data.images import Source
+from libcell.data.open import image as open_image
 from libcell.data.readers import open_file
 from libcell.errors import DataError, Unavailable
+from libcell.schema.validate import validate
 
 RNG = np.random.default_rng(0)
 
@@ -65,6 +68,21 @@ def test_czi_scenes_are_images_and_tiles_are_put_together(tmp_path):
     assert [i.about.group for i in images] == ["0", "1"]
     for image, values in zip(images, scenes):
         np.testing.assert_array_equal(whole(image), values)
+
+
+def test_czi_window_decodes_no_tiles_beside_it(tmp_path):
+    values = pixels(1, 1, 1, 40, 50)
+    path = write_czi(tmp_path / "x.czi", [values], tile=10)
+    (image,) = open_file(path)
+    broken = min(image._tiles[0, 0, 0], key=lambda tile: (tile.y, tile.x))
+    data = bytearray(path.read_bytes())
+    data[broken.position : broken.position + 16] = bytes(16)
+    data[broken.position + 32 : broken.position + 128] = bytes(96)
+    path.write_bytes(data)
+    window = image.read(y=slice(10, 33), x=slice(5, 44))
+    np.testing.assert_array_equal(window[0], values[0, 0, 0, 10:33, 5:44])
+    with pytest.raises(DataError, match="cannot be decoded"):
+        image.read()
 
 
 @pytest.mark.parametrize("mode", CZI_MODES)
@@ -169,7 +187,26 @@ def written(path):
         return write_czi(path, [values])
     if path.suffix == ".lif":
         return write_lif(path, [("s", "CYX", values[0, :, 0], ["Green", "Red"], 1)])
-    return write_nd2(path, np.moveaxis(values, 1, -1)[:, None], ["a", "b"])
+    return write_nd2(path, np.moveaxis(values, 1, -1)[:, None], ["a", "b"], um=0.4)
+
+
+def test_lif_of_interleaved_channels_is_put_in_order(tmp_path):
+    values = pixels(2, 3, 2, 12, 14)
+    (image,) = open_file(write_lif(tmp_path / "x.lif", [("s", "TZCYX", values, ["a", "b"], 1)]))
+    np.testing.assert_array_equal(whole(image), np.moveaxis(values, 1, 2))
+
+
+@pytest.mark.parametrize(("name", "channels"), [
+    ("x.czi", ["DNA", "GFP"]), ("x.lif", ["Green", "Red"]), ("x.nd2", ["a", "b"]),
+])
+def test_extract_images_keeps_names_pixels_and_sizes(tmp_path, cell, name, channels):
+    source, store = written(tmp_path / name), tmp_path / "x.ome.zarr"
+    cell("extract", "images", source, "-o", store, cwd=tmp_path)
+    made, (told,) = open_image(Source(store, "")), open_file(source)
+    assert list(made.about.channels) == channels
+    assert made.about.pixel_size_um == pytest.approx(told.about.pixel_size_um)
+    np.testing.assert_array_equal(whole(made), whole(told))
+    assert validate(store) == []
 
 
 @pytest.mark.parametrize("name", ["x.czi", "x.lif", "x.nd2"])

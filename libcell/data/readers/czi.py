@@ -72,24 +72,39 @@ class CziImage:
         """One channel of one frame as (Z,Y,X), native dtype; 0 where no tile lies."""
         channel, sample = divmod(c, self._shown)
         try:
-            return np.stack([self._plane((t, channel, k), sample)[y, x]
+            return np.stack([self._plane((t, channel, k), sample, y, x)
                              for k in range(self.about.shape[2])[z]])
         except DataError:
             raise
         except Exception as error:
             raise DataError(f"{self._path}: cannot be decoded ({error})") from error
 
-    def _plane(self, spot: Spot, sample: int) -> np.ndarray:
+    def _plane(self, spot: Spot, sample: int, rows: slice, columns: slice) -> np.ndarray:
+        """A window of a plane, of which only those tiles are decoded that lie in it."""
         if spot not in self._tiles:
             raise DataError(f"{self._path}: has no pixels of frame {spot[0]}, channel "
                             f"{spot[1] + 1}, plane {spot[2]} (stopped while it was written?)")
-        plane = np.zeros(self.about.shape[3:], self.about.dtype)
+        y, bottom, _ = rows.indices(self.about.shape[3])
+        x, right, _ = columns.indices(self.about.shape[4])
+        plane = np.zeros((bottom - y, right - x), self.about.dtype)
         with tifffile.FileHandle(str(self._path)) as handle:
             for tile in self._tiles[spot]:
-                height, width, _ = tile.shape
-                values = _decoded(self._path, handle, tile)[..., sample]
-                plane[tile.y : tile.y + height, tile.x : tile.x + width] = values
-        return plane
+                inside = _overlap(tile, y, bottom, x, right)
+                if inside:
+                    values = _decoded(self._path, handle, tile)[..., sample]
+                    y0, y1, x0, x1 = inside
+                    plane[y0 - y : y1 - y, x0 - x : x1 - x] = values[
+                        y0 - tile.y : y1 - tile.y, x0 - tile.x : x1 - tile.x]
+        return plane[:: rows.step, :: columns.step]
+
+
+def _overlap(
+    tile: Tile, y: int, bottom: int, x: int, right: int
+) -> tuple[int, int, int, int] | None:
+    """Rows and columns of the scene (from, to, from, to) that a tile and a window share."""
+    y0, y1 = max(y, tile.y), min(bottom, tile.y + tile.shape[0])
+    x0, x1 = max(x, tile.x), min(right, tile.x + tile.shape[1])
+    return (y0, y1, x0, x1) if y0 < y1 and x0 < x1 else None
 
 
 def open_file(path: Path) -> list[CziImage]:
