@@ -196,6 +196,18 @@ def test_lif_of_interleaved_channels_is_put_in_order(tmp_path):
     np.testing.assert_array_equal(whole(image), np.moveaxis(values, 1, 2))
 
 
+def test_lif_of_other_axes_is_refused(tmp_path):
+    path = write_lif(tmp_path / "x.lif", [("xz scan", "ZX", pixels(5, 9), ["Green"], 1)])
+    with pytest.raises(DataError, match="series xz scan has axes Z5 X9"):
+        open_file(path)
+
+
+def test_nd2_of_version_1_is_refused(tmp_path):
+    (tmp_path / "x.nd2").write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(300))
+    with pytest.raises(DataError, match="JPEG 2000"):
+        open_file(tmp_path / "x.nd2")
+
+
 @pytest.mark.parametrize(("name", "channels"), [
     ("x.czi", ["DNA", "GFP"]), ("x.lif", ["Green", "Red"]), ("x.nd2", ["a", "b"]),
 ])

@@ -120,7 +120,7 @@ def open_file(path: Path) -> list[CziImage]:
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"{path}: not a readable CZI ({error})") from error
+        raise DataError(f"{path}: not a readable CZI, or cut short ({error})") from error
 
 
 def _directory(path: Path, handle: tifffile.FileHandle) -> tuple[list[Any], ElementTree.Element]:
@@ -128,6 +128,10 @@ def _directory(path: Path, handle: tifffile.FileHandle) -> tuple[list[Any], Elem
     if handle.read(10) != b"ZISRAWFILE":
         raise DataError(f"{path}: not a readable CZI (it begins otherwise)")
     header = czifile.Segment(handle, 0).data()
+    size = path.stat().st_size
+    if not 0 < header.directory_position < size or header.metadata_position >= size:
+        raise DataError(f"{path}: cut short, or never closed: its list of parts is not in its "
+                        f"{size} bytes")
     listed = czifile.Segment(handle, header.directory_position).data().entries
     entries = [e for e in listed if e.stored_shape == e.shape]  # others belong to the pyramid
     if not entries:
@@ -139,8 +143,8 @@ def _directory(path: Path, handle: tifffile.FileHandle) -> tuple[list[Any], Elem
     varied = sorted(a for a in odd if len({_starts(e).get(a, 0) for e in entries}) > 1)
     if varied:
         raise DataError(f"{path}: axes {', '.join(varied)} vary; only T, C, Z and scenes are known")
-    if max(e.file_position for e in entries) > path.stat().st_size:
-        raise DataError(f"{path}: cut short")
+    if max(e.file_position for e in entries) >= size:
+        raise DataError(f"{path}: cut short: pixels are not in its {size} bytes")
     if not header.metadata_position:
         return entries, ElementTree.Element("ImageDocument")
     text = czifile.Segment(handle, header.metadata_position).data().data(raw=True)

@@ -84,14 +84,14 @@ def open_file(path: Path) -> list[Nd2Image]:
     try:
         with nd2.ND2File(path) as file:
             if file.is_legacy:
-                raise DataError(f"{path}: an ND2 of JPEG 2000 planes, as written before 2010, "
+                raise DataError(f"{path}: an ND2 of JPEG 2000 planes (version 1 of the format), "
                                 "which is not read; save it anew in NIS-Elements")
             loops = _loops(path, file)
             return [Nd2Image(path, file, loops, p) for p in range(loops.get("P", 1))]
     except DataError:
         raise
     except Exception as error:
-        reason = str(error).split(":")[0][:100] or type(error).__name__  # some list every chunk
+        reason = str(error).split(" b'")[0][:80] or type(error).__name__  # bytes follow, or chunks
         raise DataError(f"{path}: not a readable ND2, or cut short ({reason})") from error
 
 
