@@ -57,37 +57,25 @@ def run(job: Job, options: Options) -> None:
     mark = {"role": "input", "schema": None,
             "digest": digests.of_json([d["files"] for d in results])}
     provenance = job.provenance([mark])
-    told = _tell_left(job, results, provenance)
+    told = _tell_left(job, results)
     labels.seal(job.root, groups, [options.compartment], [d["digest"] for d in results],
                 provenance)
     job.publish("labels", len(groups), **told)
 
 
-def _tell_left(
-    job: Job, results: list[dict[str, Any]], provenance: dict[str, Any]
-) -> dict[str, int]:
+def _tell_left(job: Job, results: list[dict[str, Any]]) -> dict[str, int]:
     """Where objects came one by one: note those that the labels go without, and overlaps."""
-    from collections import Counter
-
     from libcell.data import tables
 
     drawn = [d for d in results if "part" in d]
     if not drawn:
         return {}
-    left = [tables.read_part(job.parts / d["part"]) for d in drawn]
-    tables.write_parts(job.root / "omissions.parquet", left, left[0].schema, "omissions",
-                       provenance)
     twice, total = (sum(d[k] for d in drawn) for k in ("twice", "total"))
     if twice:
         job.reporter.warn(f"{twice} pixels are claimed by several objects; the "
                           f"{job.options.overlap} one has them (see --overlap)")
-    reasons = Counter(r.partition(": ")[0] for t in left for r in t.column("reason").to_pylist())
-    count = sum(reasons.values())
-    if count:
-        text = "; ".join(f"{n} {reason}" for reason, n in reasons.most_common())
-        job.reporter.warn(f"{count} of {total} objects are left out: {text} (each is in "
-                          "omissions.parquet of the output)")
-    return {"left_out": count}
+    left = [tables.read_part(job.parts / d["part"]) for d in drawn]
+    return {"left_out": job.leave_out(job.root, left, total, "objects")}
 
 
 def _path(text: str) -> Path:

@@ -9,7 +9,6 @@ from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
     from libcell.extract.challenge.export import Field, Stores
     from libcell.run.inputs import Inputs
@@ -49,7 +48,8 @@ def run(job: Job, options: Options) -> None:
         require_all(field, [a for b, r in zip(blocks, done) if b.args["name"] == field.name
                             for a in r["absent"]])
     if sum(r["loose"] for r in done):
-        _tell_left(job, stores.labels, [r["left"] for r in done if r["loose"]])
+        left = [tables.read_part(job.parts / r["left"]) for r in done if r["loose"]]
+        job.leave_out(job.root, left, sum(r["objects"] for r in done), "objects")
     tail, _, text = FOLDERS[options.kind]
     for field in fields:
         write_file(job.root / f"{field.name}{tail}" / text, field.rows.text().encode())
@@ -79,18 +79,6 @@ def _tell(job: Job, stores: Stores, fields: list[Field]) -> None:
         pairs = ", ".join(f"{f.name} {g}" for g, f in zip(groups[:4], fields))
         job.reporter.warn(f"{stores.labels}: fields of view are numbered: {pairs}"
                           + (" ..." if len(fields) > 4 else ""))
-
-
-def _tell_left(job: Job, labels: Path, files: list[str]) -> None:
-    """Note which objects the folder goes without, beside its sequences, and say how many."""
-    from libcell.data import tables
-    from libcell.schema.arrow import arrow_schema
-
-    parts = [tables.read_part(job.parts / f) for f in files]
-    n = tables.write_parts(job.root / "omissions.parquet", parts, arrow_schema("omissions"),
-                           "omissions", job.provenance())
-    job.reporter.warn(f"{labels}: {n} objects are in no track and are left out (each is in "
-                      "omissions.parquet of the output)")
 
 
 def _blocks(job: Job, field: Field, options: Options) -> list[Block]:

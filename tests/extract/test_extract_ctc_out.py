@@ -170,7 +170,7 @@ def test_objects_in_no_track_are_left_out_and_told_of(tmp_path):
     kept = table.filter(np.asarray(table.column("track_id")) != 4)
     tracks.write(tmp_path / "x.tracks", kept, PROVENANCE)
     done = write_out(tmp_path, "--labels", tmp_path / "b" / "labels.ome.zarr", store="x.tracks")
-    assert "4 objects are in no track and are left out" in done.said
+    assert "4 of 13 objects are left out: 4 in no track" in done.said
     masks = folders.frames_of(tmp_path / "out" / "01_GT" / "TRA")
     np.testing.assert_array_equal(masks, np.where(folders.film() == 4, 0, folders.film()))
     left = tables.read(tmp_path / "out" / "omissions.parquet", "omissions").to_pylist()

@@ -139,7 +139,8 @@ def write_frame(
         _write(root / name / f"t{number}.tif", opening.image(image).read(t=t, c=channel))
     if loose.size:
         tables.write_part(left, _omissions(source, compartment, t, loose))
-    return {"loose": int(loose.size), "left": left.name,
+    return {"objects": len(label) - len(absent) + int(loose.size),
+            "loose": int(loose.size), "left": left.name,
             "absent": [[t, int(n), int(k)] for n, k in zip(label, track) if n in absent]}
 
 

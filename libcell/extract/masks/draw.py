@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from libcell.data import digests, tables
+from libcell.data import digests, omissions, tables
 from libcell.errors import DataError
 from libcell.extract.masks.sources import Piece, pieces
 
@@ -56,13 +56,9 @@ def _order(own: list[int], objects: list[Piece], overlap: str) -> list[int]:
 
 def told(drawing: Drawing, image: str, target: Path) -> dict[str, Any]:
     """What a field's drawing leaves to say, once its frames are made; omissions go to `target`."""
-    n = len(drawing.left)
-    table = tables.from_columns("omissions", {
-        "source": [s for s, _, _ in drawing.left], "item": [i for _, i, _ in drawing.left],
-        "Metadata_Image": [image] * n, "reason": [r for _, _, r in drawing.left],
-    })
-    tables.write_part(target, table)
-    return {"part": target.name, "total": drawing.total, "twice": drawing.twice, "left": n,
+    tables.write_part(target, omissions.table(drawing.left, image))
+    return {"part": target.name, "total": drawing.total, "twice": drawing.twice,
+            "left": len(drawing.left),
             "files": drawing.marks}
 
 
