@@ -252,6 +252,18 @@ def test_options_that_contradict_each_other(tmp_path, options):
     assert not (tmp_path / "x.labels.ome.zarr").exists()
 
 
+def test_a_bad_field_is_named_and_the_others_are_kept(tmp_path):
+    good = phase()[0].astype(np.float32)[None, None, None]
+    bad = good.copy()
+    bad[..., 5, 5] = np.inf
+    write_images(tmp_path / "p.ome.zarr", {"A/01/0": good, "A/02/0": bad})
+    said = cover(tmp_path, code=75).said
+    assert "A/02/0" in said and "1 pixels are NaN, infinite" in said
+    assert not (tmp_path / "x.labels.ome.zarr").exists()
+    done = cover(tmp_path, "--resume", "--partial-ok").records[-1]
+    assert done["confluency_by_image"] == pytest.approx({"A/01/0": plain(good[0, 0, 0]).mean()})
+
+
 # -- real cells --------------------------------------------------------------------------
 
 
