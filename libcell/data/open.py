@@ -24,11 +24,11 @@ def groups(path: Path) -> list[str]:
     return [image.about.group for image in readers.open_file(path)]
 
 
-def image(source: Source) -> Image:
-    """One field of view of a store or a foreign file."""
+def image(source: Source, axes: str = "") -> Image:
+    """One field of view of a store or a foreign file; `axes` as in `readers.open_file`."""
     if is_zarr(source.path) or source.partial:
         return open_source(source)
-    found = {i.about.group: i for i in readers.open_file(source.path)}
+    found = {i.about.group: i for i in readers.open_file(source.path, axes)}
     if (source.group or "") not in found:
         raise DataError(f"{source.path}: holds several images ({', '.join(found)}); give one, or "
                         "bring them into a store first (cell-extract images)")

@@ -43,6 +43,9 @@ class Options:
     )] = ()
     pixel_size: Annotated[float | None, Opt("um per pixel, where the files do not tell",
                                             least=0)] = None
+    axes: Annotated[str, Opt(
+        "what the axes of a TIFF are that does not name them, e.g. ZYX; letters T, C, Z, Y, X, and "
+        "S for colours")] = ""
     project: Annotated[str | None, Opt(
         "one plane out of each stack; sum has a dtype that holds it; best-focus is the plane with "
         "the largest Brenner gradient, channel by channel", choices=("max", "sum", "best-focus")
@@ -126,7 +129,7 @@ def _blocks(job: Job, fields: list[FieldFiles], options: Options) -> list[Block]
             "root": job.root, "group": f.group, "metadata": f.metadata,
             "files": f.files, "source_group": f.source_group,
             "channel_names": options.channel_names, "pixel_size": options.pixel_size,
-            "project": options.project,
+            "project": options.project, "axes": options.axes.upper(),
         })
         for f in fields
     ]
@@ -271,7 +274,7 @@ def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     fields = _plan(inputs, options, "plate")[1]
     first = fields[0]
     one = prepare(project=options.project, group=first.group, metadata={}, files=first.files,
-                  source_group=first.source_group).about
+                  source_group=first.source_group, axes=options.axes.upper()).about
     size = prod(one.shape) * one.dtype.itemsize * len(fields)
     return {"reads": [str(p) for p in inputs.seen], "blocks": len(fields),
             "fields": [f.group for f in fields], "bytes": size * 4 // 3}

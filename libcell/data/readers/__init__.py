@@ -40,8 +40,11 @@ def reader_for(path: Path) -> ModuleType:
         raise Unavailable(f"{path}: reading it needs the package {error.name}{how}") from error
 
 
-def open_file(path: Path) -> list[Image]:
-    """All images in a foreign file."""
+def open_file(path: Path, axes: str = "") -> list[Image]:
+    """All images in a foreign file; `axes` names those of a TIFF, which it may not name itself."""
     if not path.exists():
         raise MissingInput(f"{path}: not found")
-    return reader_for(path).open_file(path)
+    reader = reader_for(path)
+    if axes and BY_SUFFIX[path.suffix.lower()] == "tiff":
+        return reader.open_file(path, axes)
+    return reader.open_file(path)

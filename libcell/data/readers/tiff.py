@@ -23,13 +23,13 @@ KNOWN = {"T": "t", "C": "c", "Z": "z", "Y": "y", "X": "x", "S": "s"}
 class TiffImage:
     """One series of a TIFF file; see the protocol `Image`."""
 
-    def __init__(self, path: Path, series: Any, index: int, group: str):
+    def __init__(self, path: Path, series: Any, index: int, group: str, axes: str):
         self._path = path
         self._index = index
-        self._axes = series.axes
-        self._flat = series.axes == "YX" and len(series.pages) == 1
+        self._axes = axes
+        self._flat = axes == "YX" and len(series.pages) == 1
         self._array: zarr.Array | None = None
-        size = dict(zip(series.axes, series.shape))
+        size = dict(zip(axes, series.shape))
         samples = sample_names(size["S"]) if "S" in size else ()
         channels = samples or _channel_names(series, index, size.get("C", 1))
         self.about = About(
@@ -78,16 +78,20 @@ def _whole(span: slice, size: int) -> bool:
     return span.indices(size) == (0, size, 1)
 
 
-def open_file(path: Path) -> list[TiffImage]:
-    """All series of a TIFF file. DataError if it is cut short or its axes have no names."""
+def open_file(path: Path, axes: str = "") -> list[TiffImage]:
+    """All series of a TIFF file, their axes named by the file or, letter by letter, by `axes`.
+
+    DataError if it is cut short, or its axes have no names.
+    """
     try:
         with tifffile.TiffFile(path) as file:
             series = list(file.series)
             for one in series:
                 _check_complete(path, one)
-                _check_axes(path, one)
+                _check_axes(path, one, axes)
             alone = len(series) == 1
-            return [TiffImage(path, s, i, "" if alone else str(i)) for i, s in enumerate(series)]
+            return [TiffImage(path, s, i, "" if alone else str(i), axes or s.axes)
+                    for i, s in enumerate(series)]
     except DataError:
         raise
     except Exception as error:
@@ -117,14 +121,14 @@ def _check_complete(path: Path, series: Any) -> None:
             raise DataError(f"{path}: cut short: has {size} bytes, needs {max(ends)}")
 
 
-def _check_axes(path: Path, series: Any) -> None:
-    unknown = [a for a in series.axes if a not in KNOWN]
-    if unknown or not {"Y", "X"} <= set(series.axes):
-        shape = " x ".join(map(str, series.shape))
-        raise DataError(
-            f"{path}: axes {series.axes} ({shape}) are not all known; save it as OME-TIFF or "
-            "ImageJ hyperstack, which name T, C and Z"
-        )
+def _check_axes(path: Path, series: Any, given: str) -> None:
+    axes, shape = given or series.axes, " x ".join(map(str, series.shape))
+    if len(axes) != len(series.shape):
+        raise DataError(f"{path}: is {shape}, {len(series.shape)} axes; --axes {given} names "
+                        f"{len(given)}")
+    if any(a not in KNOWN for a in axes) or not {"Y", "X"} <= set(axes):
+        raise DataError(f"{path}: axes {axes} ({shape}) are not all known; name them with --axes, "
+                        "e.g. ZYX, or save it as OME-TIFF or ImageJ hyperstack")
 
 
 def _channel_names(series: Any, index: int, count: int) -> tuple[str, ...]:

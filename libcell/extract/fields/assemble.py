@@ -53,15 +53,15 @@ def prepare(light: Light | None = None, project: str | None = None, **field: Any
 
 def assemble(
     group: str, metadata: dict[str, Any], files: dict[Spot, Path], source_group: str | None,
-    channel_names: tuple[str, ...] = (), pixel_size: float | None = None, **_: Any,
+    channel_names: tuple[str, ...] = (), pixel_size: float | None = None, axes: str = "", **_: Any,
 ) -> Assembled:
     """Open a field's files and check that they fit together. DataError says which does not."""
     if list(files) == [(0, None, 0)]:
-        whole = opening.image(Source(files[0, None, 0], source_group or ""))
+        whole = opening.image(Source(files[0, None, 0], source_group or ""), axes)
         images, about = {(0, 0, 0): whole}, whole.about
         metadata = about.metadata | metadata
     else:
-        images, about = _by_place(files, group)
+        images, about = _by_place(files, group, axes)
     spacing = (1.0, pixel_size, pixel_size) if pixel_size else about.pixel_size_um
     about = replace(about, group=group, metadata=metadata, pixel_size_um=spacing,
                     channels=_renamed(about.channels, channel_names, about.where),
@@ -70,7 +70,7 @@ def assemble(
 
 
 def _by_place(
-    files: dict[Spot, Path], group: str
+    files: dict[Spot, Path], group: str, axes: str
 ) -> tuple[dict[tuple[int, int, int], Image], About]:
     """Files of a channel, frame or plane each; axes that their names lack are inside them."""
     frames = sorted({t for t, _, _ in files})
@@ -85,7 +85,7 @@ def _by_place(
                     spot = ", ".join(f"{n} {v}" for n, v in (("t", t), ("channel", c), ("z", z))
                                      if v is not None)
                     raise DataError(f"{group}: no file for {spot}")
-                images[it, ic, iz] = opening.image(Source(path, ""))
+                images[it, ic, iz] = opening.image(Source(path, ""), axes)
     first = images[0, 0, 0].about
     _require_place(first, len(frames), channels, len(planes))
     for image in images.values():
