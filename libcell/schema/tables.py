@@ -163,6 +163,7 @@ class Links(Table):
     """Tracks, flat: one row per object and frame."""
 
     unique: ClassVar[tuple[str, ...]] = ("Metadata_Image", "object_id")
+    open_columns: ClassVar[OpenColumns] = {**METADATA, r"^z$": ("number", "centroid, plane")}
 
     object_id: Text
     Metadata_Image: Text
@@ -178,6 +179,8 @@ class Links(Table):
 class Bags(Table):
     """Which crops form one bag, for multiple-instance learning."""
 
+    unique: ClassVar[tuple[str, ...]] = ("bag_id", "position")
+
     bag_id: Text
     object_id: Text
     position: Count = Field(description="order within the bag")
@@ -185,6 +188,8 @@ class Bags(Table):
 
 class Sequences(Table):
     """Which crops form one track's sequence, in time order."""
+
+    unique: ClassVar[tuple[str, ...]] = ("sequence_id", "position")
 
     sequence_id: Text
     object_id: str | None = Field(description="null where the track has a gap")
