@@ -182,7 +182,7 @@ METHOD = Method(
     writes="image",
     suffix=".ome.zarr",
     example="cell-align rounds round1.ome.zarr --moving round2.ome.zarr -c DNA -o both.ome.zarr",
-    paper="cross-correlation with a Hann window, then Gauss-Newton (Thevenaz 1998, "
-          "doi:10.1109/83.650848)",
+    paper="normalised cross-correlation (Lewis 1995), then Newton's method on the cross-spectrum "
+          "(Guizar-Sicairos 2008, doi:10.1364/OL.33.000156)",
     plan=plan,
 )

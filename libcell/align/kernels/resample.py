@@ -26,8 +26,9 @@ def apply_shift(
     order  0 nearest (labels: no new values appear), 1 linear, 3 cubic spline (intensities)
     shape  (Y, X) of the reference; None: that of the image
 
-    Returns the shifted image (dtype kept; integers rounded and clipped to their range; 0 where
-    the moving image has no data) and the region of the output, (y, x) slices, where it has.
+    A shift by whole pixels is a plain copy at every order. Returns the shifted image (dtype kept;
+    integers rounded and clipped to their range; 0 where the moving image has no data) and the
+    region of the output, (y, x) slices, where it has.
     """
     if order not in (0, 1, 3):
         raise UsageFault(f"order must be 0 (labels), 1 or 3, not {order}")
@@ -35,9 +36,10 @@ def apply_shift(
         raise UsageFault(f"an image (..., Y, X) is needed, not shape {image.shape}")
     shape = shape or (image.shape[-2], image.shape[-1])
     out = np.zeros((*image.shape[:-2], *shape), image.dtype)
-    region = _valid_region(shape, image.shape[-2:], shift, order)
+    region = valid_region(shape, image.shape[-2:], shift, order)
+    is_copy = order == 0 or all(float(d).is_integer() for d in shift)
     for plane in np.ndindex(image.shape[:-2]):
-        if order == 0:
+        if is_copy:
             _copy_nearest(image[plane], out[plane], shift, region)
         else:
             _interpolate(image[plane], out[plane], shift, region, order)
@@ -81,7 +83,7 @@ def common_region(
     Both have the same size; pixels correspond up to the fraction of the shift (at most half a
     pixel). Slices of length 0 mean that nothing is shared.
     """
-    region = _valid_region(shape_reference, shape_moving, shift, order=1)
+    region = valid_region(shape_reference, shape_moving, shift, order=1)
     y, x = (slice(r.start - n, r.stop - n) for r, n in _whole(region, shift))
     return region, (y, x)
 
@@ -91,7 +93,7 @@ def _whole(region: Region, shift: Sequence[float]) -> list[tuple[slice, int]]:
     return [(r, math.floor(d + 0.5) if r.stop > r.start else 0) for r, d in zip(region, shift)]
 
 
-def _valid_region(
+def valid_region(
     shape: Sequence[int], shape_moving: Sequence[int], shift: Sequence[float], order: int
 ) -> Region:
     """Pixels of a frame of `shape` whose place in the moving image lies between its pixels."""
