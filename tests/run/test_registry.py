@@ -7,7 +7,7 @@ import pytest
 from libcell.errors import Unavailable, UsageFault
 from libcell.run import devices, registry
 from libcell.run.method import Method, option_fields
-from libcell.schema.versions import MAJOR
+from libcell.schema.versions import FILES, MAJOR
 
 ALL = [(room, name) for room in registry.ROOMS for name in registry.names(room)]
 
@@ -21,8 +21,8 @@ def test_methods_describe_themselves(room, name):
     assert len(method.summary) < 100
     assert f"cell-{room} {name}" in method.example
     assert method.suffix in method.example
-    assert method.writes in MAJOR
-    assert set(method.reads) <= {*MAJOR, "files"}
+    assert {name for name, _ in method.outputs} <= {*MAJOR, FILES}
+    assert set(method.reads) <= {*MAJOR, FILES}
     flags = [flag for field in option_fields(method.options) for flag in field.flags]
     assert len(flags) == len(set(flags))
 

@@ -45,6 +45,8 @@ def open_file(path: Path, axes: str = "") -> list[Image]:
     if not path.exists():
         raise MissingInput(f"{path}: not found")
     reader = reader_for(path)
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, not the file that its name says")
     if axes and BY_SUFFIX[path.suffix.lower()] == "tiff":
         return reader.open_file(path, axes)
     return reader.open_file(path)
