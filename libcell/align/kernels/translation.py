@@ -16,7 +16,9 @@ from libcell.errors import DataError, UsageFault
 
 __all__ = ["Region", "Shift", "apply_shift", "common_region", "find_shift"]
 
-LEVELS_PX = (512, 1024)  # the finer, slower one where the coarser does not decide
+STRIDE = 8  # from one binning to the next while refining; the first may be off by some percent
+LEVELS_PX = (256, 512, 1024)  # the finer, slower ones where the coarser does not decide
+CLEAR = 8.0  # leads from here on decide on the coarsest level, where little texture is left
 # Unrelated pairs (65 of skimage's images, 38 of IBEX markers) reach 2.1; true pairs have 12 and
 # more with a third in common, 4 to 12 between imaging rounds (tests/align). A true pair of weakly
 # related markers (IgD, MHCII) has 2.6 and is given up.
@@ -96,16 +98,27 @@ def _confident_peak(a: np.ndarray, b: np.ndarray, max_shift_px: float | None) ->
         peak = coarse_shift(a, b, level, max_shift_px)
         if peak is not None and (best is None or peak.lead > best.lead):
             best = peak
-        if peak is None or peak.lead >= MIN_LEAD or peak.binning == 1:
+        enough = CLEAR if level == LEVELS_PX[0] else MIN_LEAD
+        if peak is None or peak.lead >= enough or peak.binning == 1:
             break
     return best
 
 
 def _refined(a: np.ndarray, b: np.ndarray, peak: Peak) -> tuple[float, float]:
-    """(dy, dx) to about 0.001 px on equal contents: once on the binned images, once on all px."""
-    n = peak.binning
-    guess = refine_shift(binned(a, n), binned(b, n), (peak.dy / n, peak.dx / n), reach_px=1)
-    return refine_shift(a, b, (guess[0] * n, guess[1] * n), reach_px=1)
+    """(dy, dx) to about 0.001 px on equal contents: first on binned images, last on all px."""
+    dy, dx = float(peak.dy), float(peak.dx)
+    for n in _binnings(peak.binning):
+        dy, dx = refine_shift(binned(a, n), binned(b, n), (dy / n, dx / n), reach_px=1)
+        dy, dx = dy * n, dx * n
+    return dy, dx
+
+
+def _binnings(n: int) -> list[int]:
+    """From n down to 1, at least two: what is left after one is within a pixel of the next."""
+    steps = [n]
+    while steps[-1] > STRIDE:
+        steps.append(steps[-1] // STRIDE + 1)
+    return [*steps, 1]
 
 
 def _doubt(peak: Peak, shift: tuple[float, float], after: float, max_shift_px: float | None) -> str:
