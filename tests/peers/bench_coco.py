@@ -139,11 +139,12 @@ def _annotated(place: Place, cells: int, name: str, in_image: int = IN_IMAGE) ->
     folder.mkdir(exist_ok=True)
     outlines, random = _outlines(place), np.random.default_rng(0)
     images, annotations = [], []
-    texture = random.normal(128, 20, (HEIGHT, WIDTH)).clip(0, 255).astype(np.uint8)
+    pictures = _pictures(place)
     for number in range(1, -(-cells // in_image) + 1):
         images.append({"id": number, "file_name": f"i{number}.tif", "height": HEIGHT,
                        "width": WIDTH})
-        tifffile.imwrite(folder / f"i{number}.tif", np.roll(texture, number * 7))
+        tifffile.imwrite(folder / f"i{number}.tif",
+                         np.roll(pictures[number % len(pictures)], number * 7))
         for _ in range(min(in_image, cells - len(annotations))):
             points = outlines[len(annotations) % len(outlines)]
             room = np.array([WIDTH, HEIGHT]) - points.max(axis=0)
@@ -153,6 +154,17 @@ def _annotated(place: Place, cells: int, name: str, in_image: int = IN_IMAGE) ->
         "images": images, "annotations": annotations,
         "categories": [{"id": 1, "name": "cell"}]}))
     return folder
+
+
+def _pictures(place: Place) -> list[np.ndarray]:
+    """Real phase contrast of LIVECell's size and depth; noise without the data."""
+    paths = sorted((place.data / "usiigaci_t98g_phase" / "images").glob("*.tif"))
+    if not paths:
+        noise = np.random.default_rng(0).normal(128, 20, (HEIGHT, WIDTH))
+        return [noise.clip(0, 255).astype(np.uint8)]
+    found = [tifffile.imread(p)[:HEIGHT, :WIDTH].astype(np.float64) for p in paths]
+    low, high = np.percentile(found, (0.1, 99.9))
+    return [((f - low) * 255 / (high - low)).clip(0, 255).astype(np.uint8) for f in found]
 
 
 def _annotation(number: int, image: int, points: np.ndarray) -> dict[str, Any]:
