@@ -17,8 +17,8 @@ from libcell.errors import DataError, UsageFault
 __all__ = ["Region", "Shift", "apply_shift", "common_region", "find_shift"]
 
 STRIDE = 8  # from one binning to the next while refining; the first may be off by some percent
-LEVELS_PX = (256, 512, 1024)  # the finer, slower ones where the coarser does not decide
-CLEAR = 8.0  # leads from here on decide on the coarsest level, where little texture is left
+LEVELS_PX = (128, 256, 512, 1024)  # the finer, slower ones where the coarser does not decide
+CLEAR, COARSE_PX = 8.0, 256  # the lead that decides up to this level, where little texture is left
 # Unrelated pairs (65 of skimage's images, 38 of IBEX markers) reach 2.1; true pairs have 12 and
 # more with a third in common, 4 to 12 between imaging rounds (tests/align). A true pair of weakly
 # related markers (IgD, MHCII) has 2.6 and is given up.
@@ -92,14 +92,21 @@ def _checked(image: np.ndarray, name: str) -> np.ndarray:
 
 
 def _confident_peak(a: np.ndarray, b: np.ndarray, max_shift_px: float | None) -> Peak | None:
-    """The peak of the first level that decides, otherwise the one with the larger lead."""
+    """The peak of the first level that decides, otherwise the one with the larger lead.
+
+    On the coarse levels a peak is clear or it does not count.
+    """
     best: Peak | None = None
     for level in LEVELS_PX:
         peak = coarse_shift(a, b, level, max_shift_px)
-        if peak is not None and (best is None or peak.lead > best.lead):
+        if peak is None:
+            break
+        is_coarse = level <= COARSE_PX and peak.binning > 1
+        if not is_coarse and (best is None or peak.lead > best.lead):
             best = peak
-        enough = CLEAR if level == LEVELS_PX[0] else MIN_LEAD
-        if peak is None or peak.lead >= enough or peak.binning == 1:
+        if peak.lead >= (CLEAR if is_coarse else MIN_LEAD):
+            return peak
+        if peak.binning == 1:
             break
     return best
 
