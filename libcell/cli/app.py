@@ -12,7 +12,7 @@ import typer.core
 import typer.main
 from typer.exceptions import TyperException
 
-from libcell.cli import subcommand
+from libcell.cli import faults, subcommand
 from libcell.cli.config import default_map
 from libcell.errors import CellError, UsageFault
 from libcell.run import registry
@@ -136,7 +136,7 @@ def run(room: str, about: str, args: list[str]) -> int:
     except CellError as error:
         return _say(name, str(error), error.exit_code, args)
     except Exception as error:  # noqa: BLE001  the user sees one line, never a traceback
-        text, code = subcommand.unexpected(error, "-v" in args or "--verbose" in args)
+        text, code = faults.unexpected(error, "-v" in args or "--verbose" in args)
         return _say(name, text, code, args)
 
 

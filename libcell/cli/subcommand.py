@@ -2,7 +2,6 @@
 
 import inspect
 import sys
-import traceback
 from typing import Annotated, Any, Literal
 
 import typer
@@ -10,7 +9,7 @@ import typer.main
 
 from libcell import __version__
 from libcell.cli.options import Common
-from libcell.errors import FULL, CellError, PartlyDone, UsageFault
+from libcell.errors import UsageFault
 from libcell.run.method import Method, OptionField, option_fields
 from libcell.schema.versions import shown
 
@@ -142,21 +141,3 @@ def _epilog(room: str, method: Method) -> str:
     example = ["\b", "Example:", *(f"  {line}" for line in method.example.splitlines())]
     settings = f"Every option can be set as CELL_{room.upper()}_OPTION (common ones: CELL_OPTION)"
     return "\n\n".join(["\n".join(lines), "\n".join(example), settings + " or by --config."])
-
-
-def unexpected(error: Exception, verbose: bool) -> tuple[str, int]:
-    """One line and an exit code for an error that is not ours by name."""
-    if verbose:
-        traceback.print_exception(error, file=sys.stderr)
-    if isinstance(error, CellError):
-        return str(error), error.exit_code
-    if isinstance(error, OSError) and error.errno in FULL:
-        return f"{FULL[error.errno]}; make room, then use --resume", PartlyDone.exit_code
-    if isinstance(error, PermissionError):
-        return f"{error.filename}: permission denied", 66
-    if isinstance(error, FileNotFoundError) and error.filename:
-        return f"{error.filename}: not found", 66
-    if isinstance(error, MemoryError):
-        return "not enough memory; use fewer workers (-j)", 69
-    name = type(error).__name__
-    return f"internal error: {name}: {error} (-v shows where; please report it)", 1

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Any
 
-from libcell.cli import subcommand
+from libcell.cli import faults
 from libcell.run.reporter import Reporter
 
 
@@ -35,7 +35,7 @@ class Terminal(Reporter):
 
     def fail(self, where: str, error: BaseException) -> None:
         assert isinstance(error, Exception)
-        text, code = subcommand.unexpected(error, self._verbose)
+        text, code = faults.unexpected(error, self._verbose)
         self._write("error", text if where in text else f"{where}: {text}", code=code)
 
     def note(self, text: str) -> None:
