@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-MODULES = ("tests.peers.bench_house", "tests.peers.bench_coco", "tests.peers.bench_extract_images")
+MODULES = ("tests.peers.bench_house", "tests.peers.bench_coco", "tests.peers.bench_extract_images",
+           "tests.peers.bench_align")
 
 
 @dataclass(frozen=True)
