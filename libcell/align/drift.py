@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
 
-IMAGE, LABELS = "image.ome.zarr", "labels.ome.zarr"  # fixed names in a bundle
-
 
 @dataclass(frozen=True)
 class Options:
@@ -39,10 +37,12 @@ class Options:
 
 def run(job: Job, options: Options) -> None:
     """Follow every film, then move its frames; frames that do not match are flagged."""
+    from libcell.align.stores import films
     from libcell.data import image_store, labels
 
-    _require_sense(job.kind, options)
-    image = _place(job)
+    _require_order(options.order)
+    films.require_bundle(job.kind, options.labels)
+    image = films.image_place(job.root, job.kind)
     content: dict[str, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
     blocks = (Block(s.where, {"source": s, "root": image.parent, "image": image.name,
@@ -66,27 +66,17 @@ def run(job: Job, options: Options) -> None:
     image_store.seal(image, name, groups, [d["image"] for d in content.values()], provenance)
     if options.labels:
         compartments: list[str] = next((d["compartments"] for d in content.values()), [])
-        labels.seal(image.parent / LABELS, groups, compartments,
+        labels.seal(image.parent / films.LABELS, groups, compartments,
                     [d["labels"] for d in content.values()], provenance)
     job.publish(job.kind, len(groups), frames=len(rows),
                 unmatched=sum(not r["matched"] for r in rows))
 
 
-def _require_sense(kind: str, options: Options) -> None:
+def _require_order(order: int) -> None:
     from libcell.errors import UsageFault
 
-    if options.order == 2:
+    if order == 2:
         raise UsageFault("--order 2: expected 0 (nearest), 1 (linear) or 3 (cubic)")
-    if options.labels and kind != "bundle":
-        raise UsageFault("--labels makes two stores; name the output x.bundle, a folder for both")
-
-
-def _place(job: Job) -> Path:
-    """Where the image store is written: the output itself, or its place in the bundle."""
-    if job.kind != "bundle":
-        return job.root
-    job.root.mkdir(exist_ok=True)
-    return job.root / IMAGE
 
 
 def _warn(job: Job, where: str, rows: list[dict[str, Any]]) -> None:
@@ -143,6 +133,7 @@ def follow_film(
     The region is [[y0, y1], [x0, x1]].
     """
     from libcell.align.kernels import follow
+    from libcell.align.stores import films
     from libcell.data import image_store, labels
     from libcell.data import open as opening
     from libcell.errors import DataError
@@ -150,7 +141,7 @@ def follow_film(
     given = Options(**options)
     film = opening.image(source)
     about, channel = film.about, film.about.channel(given.channel)
-    compartments = _compartments(given.labels, source, about)
+    compartments = films.compartments_of(given.labels, source, about)
     seen = (film.read(t=t, c=channel).max(axis=0) for t in range(about.shape[0]))
     steps = list(follow.follow(seen, given.reference == "previous", given.max_shift))
     region = (slice(0, about.shape[3]), slice(0, about.shape[4]))
@@ -163,30 +154,9 @@ def follow_film(
     made = _made(source, spans)
     image_store.create(root / image, made)
     if compartments:
-        labels.create(root / LABELS, made, compartments, f"../{IMAGE}")
+        labels.create(root / films.LABELS, made, compartments, f"../{films.IMAGE}")
     return {"rows": [_row(about, t, s) for t, s in enumerate(steps)], "region": spans,
             "compartments": compartments}
-
-
-def _compartments(store: str | None, source: Source, about: About) -> list[str]:
-    """The label images that lie at the film's group; DataError where they do not fit it."""
-    from libcell.data import labels
-
-    if store is None:
-        return []
-    place = _labels_of(store, source)
-    found = labels.compartments_at(place)
-    for compartment in found:
-        labels.require_fit(labels.open_labels(place, compartment).about, about)
-    return found
-
-
-def _labels_of(store: str, source: Source) -> Source:
-    from pathlib import Path
-
-    from libcell.data.images import Source as Place
-
-    return Place(Path(store), source.group)
 
 
 def _made(source: Source, region: list[list[int]]) -> About:
@@ -228,6 +198,7 @@ def move_frame(
 ) -> dict[str, Any]:
     """Move one frame with all its channels and labels; its digests and display windows."""
     from libcell.align.kernels.resample import apply_shift
+    from libcell.align.stores import films
     from libcell.data import digests, image_store, labels
     from libcell.data import open as opening
 
@@ -239,25 +210,15 @@ def move_frame(
     for c in range(len(film.about.channels)):
         moved = apply_shift(film.read(t=t, c=c), shift, given.order)[0][:, y, x]
         windows.append(image_store.window(moved[:, ::4, ::4]))
-        content.append(_write(levels, t, c, moved, mean=True))
+        content.append(films.write_planes(levels, t, c, moved, mean=True))
     seals = []
     for compartment in compartments:
-        masks = labels.read_frame(_labels_of(given.labels or "", source), compartment, t)
-        made = labels.open_levels(root / LABELS, group, compartment)
-        seals.append(_write(made, t, 0, apply_shift(masks, shift, 0)[0][:, y, x], mean=False))
+        masks = labels.read_frame(films.labels_at(given.labels or "", source), compartment, t)
+        made = labels.open_levels(root / films.LABELS, group, compartment)
+        moved = apply_shift(masks, shift, 0)[0][:, y, x]
+        seals.append(films.write_planes(made, t, 0, moved, mean=False))
     return {"image": digests.of_json(content), "labels": digests.of_json(seals),
             "windows": windows}
-
-
-def _write(levels: list[Any], t: int, c: int, planes: Any, mean: bool) -> str:
-    """(Z,Y,X) pixels of one channel, shard by shard; returns their digest."""
-    from libcell.data import digests, images
-
-    for y in range(0, planes.shape[1], images.SHARD):
-        for x in range(0, planes.shape[2], images.SHARD):
-            part = planes[:, y : y + images.SHARD, x : x + images.SHARD]
-            images.write_region(levels, t, c, y, x, part, mean=mean)
-    return digests.of_bytes(planes.tobytes())
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from libcell.run.method import Method, Opt
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from libcell.align.kernels.resample import Region
     from libcell.data.image import About, Image
+    from libcell.data.images import Source
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
 
@@ -27,20 +29,29 @@ class Options:
     prefix: Annotated[str, Opt("put before the names of the moving round's channels")] = "R2_"
     max_shift: Annotated[float | None, Opt("largest shift in px along y or x", least=0)] = None
     order: Annotated[int, Opt("interpolation: 0 nearest, 1 linear, 3 cubic", least=0, most=3)] = 3
+    labels: Annotated[str | None, Opt(
+        "label store of INPUT, to go with the pair without the cells that only one round shows "
+        "wholly; needs -o x.bundle", path=True)] = None
+    min_kept: Annotated[float, Opt(
+        "a cell is lost if less than this part of its stained area (by Otsu's threshold) is "
+        "stained in the moving round; 0: none is", least=0, most=1)] = 0.2
 
 
 def run(job: Job, options: Options) -> None:
     """Register and write every pair; pairs that do not match are flagged and left out."""
+    from libcell.align.stores import films
     from libcell.data import image_store, tables
     from libcell.errors import UsageFault
 
     if options.order == 2:
         raise UsageFault("--order 2: expected 0 (nearest), 1 (linear) or 3 (cubic)")
+    films.require_bundle(job.kind, options.labels)
+    image = films.image_place(job.root, job.kind)
     blocks = (
-        Block(s.where, {"reference": s, "root": job.root, "options": asdict(options)})
+        Block(s.where, {"reference": s, "root": image, "options": asdict(options)})
         for s in job.inputs.fields("image")
     )
-    groups, content, rows = [], [], []
+    groups, content, rows, masks = [], [], [], []
     for block, done in job.map("pairs", align_pair, blocks):
         rows.append(done["row"])
         if not done["row"]["matched"]:
@@ -48,7 +59,9 @@ def run(job: Job, options: Options) -> None:
             continue
         groups.append(block.args["reference"].group or "")
         content.append(done["digest"])
-        job.part("image", groups[-1], done["n"])
+        masks.append(done["labels"])
+        if job.kind == "image":
+            job.part("image", groups[-1], done["n"])
     job.settle()
     _require_some(groups, rows)
     provenance = job.provenance()
@@ -56,8 +69,23 @@ def run(job: Job, options: Options) -> None:
     tables.write_parts(job.root / "transforms.parquet", [table], table.schema, "transforms",
                        provenance)
     name = job.output.path.name.split(".")[0] if job.output else "aligned"
-    image_store.seal(job.root, name, groups, content, provenance)
-    job.publish("image", len(groups), unmatched=len(rows) - len(groups))
+    image_store.seal(image, name, groups, content, provenance)
+    more = _seal_labels(job, groups, masks, provenance) if options.labels else {}
+    job.publish(job.kind, len(groups), unmatched=len(rows) - len(groups), **more)
+
+
+def _seal_labels(
+    job: Job, groups: list[str], masks: list[dict[str, Any]], provenance: dict[str, Any]
+) -> dict[str, int]:
+    """The label store's root, and the table of the cells that are left out."""
+    from libcell.align.stores.films import LABELS
+    from libcell.data import labels, omissions
+
+    labels.seal(job.root / LABELS, groups, masks[0]["compartments"],
+                [m["digest"] for m in masks], provenance)
+    left = [omissions.table(m["left"], g or None) for g, m in zip(groups, masks)]
+    total = sum(m["n"] for m in masks)
+    return {"left_out": job.leave_out(job.root, left, total, "labels")}
 
 
 def _require_some(groups: list[str], rows: list[dict[str, Any]]) -> None:
@@ -72,12 +100,14 @@ def align_pair(reference: Any, root: Path, options: dict[str, Any]) -> dict[str,
     """Find the shift of one field of view, and write both rounds where both have data."""
     from pathlib import Path
 
-    from libcell.align.kernels import translation
+    from libcell.align.kernels import resample, translation
+    from libcell.align.stores import films
     from libcell.data import open as opening
     from libcell.data.images import Source
 
     given = Options(**options)
     still = opening.image(reference)
+    compartments = films.compartments_of(given.labels, reference, still.about)
     moving = opening.image(Source(Path(given.moving), reference.group))
     _require_pair(still.about, moving.about, given.prefix)
     seen = _projected(still, given.channel)
@@ -86,8 +116,31 @@ def align_pair(reference: Any, root: Path, options: dict[str, Any]) -> dict[str,
     row = _row(still.about, found)
     if not found.matched:
         return {"row": row}
-    digest, n = _write_pair(root, still, moving, (found.dy, found.dx), given, row)
-    return {"row": row, "digest": digest, "n": n}
+    region = resample.valid_region(still.about.shape[3:], moving.about.shape[3:],
+                                   (found.dy, found.dx), given.order)
+    move = Move((found.dy, found.dx), region, given.order)
+    digest, about = _write_pair(root, still, moving, move, given, row)
+    result = {"row": row, "digest": digest, "n": about.shape[1], "labels": {}}
+    if compartments:
+        result["labels"] = _write_labels(root, reference, (still, moving), move, given, about)
+    return result
+
+
+@dataclass(frozen=True)
+class Move:
+    """How the moving round is brought onto the reference; `region` of the latter is kept."""
+
+    shift: tuple[float, float]
+    region: Region
+    order: int
+
+    def apply(self, planes: Any, like: About) -> Any:
+        """Planes (Z,Y,X) of the moving round in the region of the reference."""
+        from libcell.align.kernels.resample import apply_shift
+
+        size = (like.shape[3], like.shape[4])
+        return apply_shift(planes, self.shift, self.order, size)[0][:, self.region[0],
+                                                                    self.region[1]]
 
 
 def _require_pair(still: About, moving: About, prefix: str) -> None:
@@ -131,19 +184,15 @@ def _row(about: About, found: Any) -> dict[str, Any]:
 
 
 def _write_pair(
-    root: Path, still: Image, moving: Image, shift: tuple[float, float], given: Options,
-    row: dict[str, Any],
-) -> tuple[str, int]:
-    """Both rounds' channels over the region that both have seen; digest and planes."""
+    root: Path, still: Image, moving: Image, move: Move, given: Options, row: dict[str, Any]
+) -> tuple[str, About]:
+    """Both rounds' channels over the region that both have seen; digest, and what it is."""
     import hashlib
     from dataclasses import replace
 
-    from libcell.align.kernels.resample import apply_shift
     from libcell.data import image_store, images
 
-    size = still.about.shape[3:]
-    probe = moving.read(c=0)[:1]
-    region = apply_shift(probe, shift, given.order, size)[1]
+    region = move.region
     height, width = (s.stop - s.start for s in region)
     own, theirs = still.about.channels, moving.about.channels
     names = (*own, *(f"{given.prefix}{name}" for name in theirs))
@@ -155,8 +204,7 @@ def _write_pair(
         if c < len(own):
             pixels = still.read(c=c, y=region[0], x=region[1])
         else:
-            moved = apply_shift(moving.read(c=c - len(own)), shift, given.order, size)[0]
-            pixels = moved[:, region[0], region[1]]
+            pixels = move.apply(moving.read(c=c - len(own)), still.about)
         seal.update(pixels.tobytes())
         windows.append(image_store.window(pixels[:, ::4, ::4]))
         for y in range(0, height, images.SHARD):
@@ -165,12 +213,57 @@ def _write_pair(
                 images.write_region(levels, 0, c, y, x, part, mean=True)
     origin = [region[0].start, region[1].start]
     image_store.describe(root, about, windows, {"transform": row | {"origin_px": origin}})
-    return f"sha256:{seal.hexdigest()}", len(names)
+    return f"sha256:{seal.hexdigest()}", about
+
+
+def _write_labels(
+    root: Path, reference: Source, rounds: tuple[Image, Image], move: Move, given: Options,
+    about: About,
+) -> dict[str, Any]:
+    """The reference's label images over the region that both rounds have seen, without the
+    cells that reach out of it or were lost in between."""
+    from libcell.align.stores import films
+    from libcell.data import digests, labels
+
+    still, moving = rounds
+    place = films.labels_at(given.labels or "", reference)
+    compartments = labels.compartments_at(place)
+    levels = labels.create(root.parent / films.LABELS, about, compartments, f"../{films.IMAGE}")
+    y, x = move.region
+    seen = still.read(c=still.about.channel(given.channel), y=y, x=x)
+    other = moving.about.channel(given.moving_channel or given.channel)
+    moved = move.apply(moving.read(c=other), still.about)
+    left, seals, n = [], [], 0
+    for compartment in compartments:
+        masks = labels.read_frame(place, compartment, 0)
+        kept, gone, total = _drop(masks, move, seen, moved, given.min_kept)
+        seals.append(films.write_planes(levels[compartment], 0, 0, kept, mean=False))
+        left += [(place.path.name, f"{compartment}:{k}", reason) for k, reason in gone]
+        n += total
+    return {"compartments": compartments, "digest": digests.of_json(seals), "left": left, "n": n}
+
+
+def _drop(
+    masks: Any, move: Move, seen: Any, moved: Any, min_kept: float
+) -> tuple[Any, list[tuple[int, str]], int]:
+    """Labels (Z,Y,X) cut to the region; the ids left out with the reason; ids before."""
+    import numpy as np
+
+    from libcell.align.kernels import lost
+
+    total = np.unique(masks[masks > 0]).size
+    gone = {int(k): "not wholly in both rounds" for k in lost.cut_labels(masks, move.region)}
+    kept = masks[:, move.region[0], move.region[1]]
+    for k, fraction in zip(*lost.kept_fractions(kept, seen, moved)):
+        if fraction < min_kept:  # nan is not
+            gone.setdefault(int(k), f"lost between the rounds: {fraction:.0%} of its stain is left")
+    clean = np.where(np.isin(kept, np.array(list(gone), masks.dtype)), 0, kept)
+    return clean.astype(masks.dtype, copy=False), sorted(gone.items()), total
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     """What would be read and written."""
-    return inputs.plan("image", options.moving)
+    return inputs.plan("image", *(p for p in (options.moving, options.labels) if p))
 
 
 METHOD = Method(
@@ -181,6 +274,7 @@ METHOD = Method(
     reads=("image", "files"),
     writes="image",
     suffix=".ome.zarr",
+    also=(("bundle", ".bundle"),),
     example="cell-align rounds round1.ome.zarr --moving round2.ome.zarr -c DNA -o both.ome.zarr",
     paper="normalised cross-correlation (Lewis 1995), then Newton's method on the cross-spectrum "
           "(Guizar-Sicairos 2008, doi:10.1364/OL.33.000156)",
