@@ -28,7 +28,8 @@ def apply_shift(
 
     A shift by whole pixels is a plain copy at every order. Returns the shifted image (dtype kept;
     integers rounded and clipped to their range; 0 where the moving image has no data) and the
-    region of the output, (y, x) slices, where it has.
+    region of the output, (y, x) slices, where it has. Next to a value that is not finite there is
+    NaN.
     """
     if order not in (0, 1, 3):
         raise UsageFault(f"order must be 0 (labels), 1 or 3, not {order}")
@@ -60,8 +61,24 @@ def _interpolate(
     shape = tuple(r.stop - r.start for r in region)
     if 0 in shape:
         return
+    unknown = ~np.isfinite(source)
+    has_unknown = bool(unknown.any())
+    if has_unknown:  # a spline would spread one NaN over the whole image
+        source = np.where(unknown, source[~unknown].mean() if not unknown.all() else 0, source)
+    moved = _between_pixels(source, shift, region, shape, order)
+    if has_unknown:
+        moved[_between_pixels(unknown.astype(np.float32), shift, region, shape, 1) > 0] = np.nan
+    if np.issubdtype(out.dtype, np.integer):
+        limits = np.iinfo(out.dtype)
+        moved = np.clip(np.rint(moved), limits.min, limits.max)
+    out[region] = moved
+
+
+def _between_pixels(
+    source: np.ndarray, shift: Sequence[float], region: Region, shape: tuple[int, ...], order: int
+) -> np.ndarray:
     # 'nearest' only decides about rounding at the very border: the region has data throughout
-    moved = ndimage.affine_transform(
+    found: np.ndarray = ndimage.affine_transform(
         source,
         np.ones(2),
         offset=[r.start - d for r, d in zip(region, shift)],
@@ -69,10 +86,7 @@ def _interpolate(
         order=order,
         mode="nearest",
     )
-    if np.issubdtype(out.dtype, np.integer):
-        limits = np.iinfo(out.dtype)
-        moved = np.clip(np.rint(moved), limits.min, limits.max)
-    out[region] = moved
+    return found
 
 
 def common_region(

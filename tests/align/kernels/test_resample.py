@@ -75,3 +75,23 @@ def test_faults():
         apply_shift(np.ones((4, 4)), (0, 0), 2)
     with pytest.raises(UsageFault, match="finite"):
         apply_shift(np.ones((4, 4)), (np.nan, 0), 1)
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_one_nan_does_not_spread_over_the_image(order):
+    y, x = np.mgrid[:40, :50].astype(np.float32)
+    image = np.sin(y / 5) + np.cos(x / 7)
+    whole = apply_shift(image, (0.5, -0.25), order)[0]
+    image[20, 30] = np.nan
+    image[5, 6] = np.inf
+    moved = apply_shift(image, (0.5, -0.25), order)[0]
+    assert np.isnan(moved).sum() == 8  # four neighbours each
+    assert np.isnan(moved[20:22, 29:31]).all() and np.isnan(moved[5:7, 5:7]).all()
+    far = np.ones(moved.shape, bool)
+    far[13:29, 22:39] = far[:14, :14] = False
+    np.testing.assert_allclose(moved[far], whole[far], atol=1e-3)
+
+
+def test_an_image_without_a_finite_value_stays_one():
+    moved, region = apply_shift(np.full((9, 9), np.nan, np.float32), (0.5, 0.5), 3)
+    assert np.isnan(moved[region]).all()
