@@ -10,6 +10,7 @@ import tifffile
 from hand_made import call, files_of, write_images, write_labels
 from scipy import fft
 
+from libcell.align import drift as drift_module
 from libcell.data import labels
 from libcell.data import open as opening
 from libcell.data.images import Source
@@ -238,3 +239,38 @@ def test_what_does_not_fit_is_refused(tmp_path):
     assert "same field of view" in drift(tmp_path, *fit, out="x.bundle", code=65).said
     assert "--order 2" in drift(tmp_path, "--order", 2, code=2).said
     assert "'Nope' not found" in drift(tmp_path, "-c", "Nope", code=65).said
+
+
+@pytest.mark.parametrize("after", ["move_frame", "follow_film"])
+def test_killed_and_resumed(tmp_path, monkeypatch, after):
+    """Killed just before a frame is moved, or when a film is followed but not yet noted."""
+    write_images(tmp_path / "film.ome.zarr", {g: film_of(scene(), DRIFT[:3]) for g in "ab"})
+    drift(tmp_path, "--crop", out="whole/still.ome.zarr")
+    real, seen = getattr(drift_module, after), []
+
+    class Killed(BaseException):
+        pass
+
+    def dying(**args):
+        seen.append(1)
+        found = real(**args)
+        if len(seen) == 2:
+            raise Killed
+        return found
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(drift_module, after, dying)
+        drift(tmp_path, "--crop")
+    drift(tmp_path, "--crop", "--resume")
+    assert files_of(tmp_path / "still.ome.zarr") == files_of(tmp_path / "whole" / "still.ome.zarr")
+
+
+def test_a_film_with_a_broken_frame_is_left_out_of_a_plate(tmp_path):
+    films = {g: film_of(scene(), DRIFT[:2]) for g in ("A/01/0", "A/02/0")}
+    write_images(tmp_path / "film.ome.zarr", {g: np.repeat(f, 2, 1) for g, f in films.items()})
+    level = tmp_path / "film.ome.zarr" / "A" / "01" / "0" / "0" / "c"
+    next(f for f in sorted(level.rglob("*")) if f.is_file() and "/1/1/" in str(f)).write_bytes(b"x")
+    assert "A/01/0/t001" in drift(tmp_path, code=75).said
+    drift(tmp_path, "--resume", "--partial-ok")
+    assert opening.groups(tmp_path / "still.ome.zarr") == ["A/02/0"]
+    assert {r["Metadata_Image"] for r in rows(tmp_path)} == {"A/02/0"}
