@@ -1,7 +1,9 @@
 """Registration beside scikit-image's phase correlation, and on two real imaging rounds."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from skimage.registration import phase_cross_correlation
 
 from libcell.align.kernels.translation import find_shift
 from tests.peers.bench import Place, Row
+from tests.peers.processes import BIN, peak_gb, remove, seconds
 
 MARGIN = 24
 SHIFTS = 4
@@ -64,6 +67,35 @@ def bench_align_rounds(place: Place) -> Iterator[Row]:
               1 - cd4.correlation_after, 0.3, "1 - r",
               f"r {cd4.correlation_before:.2f} before, {cd4.correlation_after:.2f} after; planes "
               f"by their maximum {found['CD4'].correlation_after:.2f}")
+
+
+def bench_align_film(place: Place) -> Iterator[Row]:
+    """A film of bacteria whose stage jumps; five times the frames, and the time per frame."""
+    found = {n: _film(place, n) for n in (8, 40)}
+    peaks = {n: peak_gb(_drift(film)) for n, film in found.items()}
+    took = seconds(_drift(found[40])) / 40
+    yield Row("cell-align drift, five times the frames", peaks[40] / peaks[8], 1.25,
+              "times the peak memory", f"{peaks[8]:.2f} and {peaks[40]:.2f} GB; {took:.3f} s per "
+              "frame of 1305 x 1009 px, one worker, start included")
+
+
+def _drift(film: Path) -> list[object]:
+    target = film.with_name(f"{film.name}-still.ome.zarr")
+    remove(target)
+    return [BIN / "cell-align", "drift", film / "image.ome.zarr", "--reference", "previous",
+            "-o", target, "-j", 1, "-q"]
+
+
+def _film(place: Place, frames: int) -> Path:
+    """The first frames of a film, as a bundle in the scratch folder."""
+    made = place.scratch / f"film{frames}"
+    if not made.exists():
+        folder = place.scratch / f"film{frames}-raw" / "01"
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted((place.data / "bacteria_trpL" / "01").glob("*.tif"))[:frames]:
+            shutil.copy(path, folder / path.name)
+        seconds([BIN / "cell-extract", "ctc", folder.parent, "-o", made, "-q"])
+    return made
 
 
 def _pair(image: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
