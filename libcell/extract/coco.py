@@ -46,6 +46,7 @@ def run(job: Job, options: Options) -> None:
     from libcell.errors import DataError
     from libcell.extract.annotations import plan as planning
 
+    job.warm("libcell.extract.annotations.index", "libcell.extract.annotations.cut")
     made = planning.make(job.inputs.paths(), options.images, options.pattern, options.split,
                          job.parts)
     for text in made.notes:

@@ -90,6 +90,11 @@ class Job:
 
     # -- blocks --------------------------------------------------------------------------
 
+    def warm(self, *modules: str) -> None:
+        """Let the workers start, and import what their blocks need, while the job is planned."""
+        for _ in range(self.pool.width):
+            self.pool.submit(workers.load, {"modules": modules})
+
     def map(
         self, phase: str, function: Callable[..., Any], blocks: Iterable[Block]
     ) -> Iterator[tuple[Block, Any]]:

@@ -7,6 +7,7 @@ a stream of a million blocks costs the memory of a few.
 import collections
 import contextlib
 import dataclasses
+import importlib
 import os
 import signal
 import threading
@@ -126,6 +127,12 @@ def _end_with_parent() -> None:
     if parent:
         parent.join()
         os._exit(1)
+
+
+def load(modules: tuple[str, ...]) -> None:
+    """In a worker: import modules, so that its first block need not."""
+    for name in modules:
+        importlib.import_module(name)
 
 
 class Cluster:
