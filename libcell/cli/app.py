@@ -31,8 +31,8 @@ class _Methods(typer.core.TyperGroup):
         return registry.names(self.room)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Name and summary of each method; their options are not built for that."""
-        rows = [(n, registry.load(self.room, n).summary) for n in registry.names(self.room)]
+        """Name and summary of each method; none is imported for that."""
+        rows = [(n, registry.summary(self.room, n)) for n in registry.names(self.room)]
         with formatter.section("Methods"):
             formatter.write_dl(rows)
 

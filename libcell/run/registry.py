@@ -9,12 +9,14 @@ where the module holds a `METHOD`.
 """
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
 from libcell.errors import Unavailable, UsageFault
 from libcell.run.method import Method
 
+SUMMARY = re.compile(r'^    summary="([^"\\]+)",$', re.MULTILINE)
 ROOMS = ("extract", "segment", "align", "crop", "feat", "train", "track", "explain")
 
 
@@ -47,6 +49,17 @@ def _plugins(room: str) -> dict[str, str]:
 def _entry_point_files() -> list[Path]:
     folders = [Path(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
     return [f for folder in folders for f in folder.glob("*.dist-info/entry_points.txt")]
+
+
+def summary(room: str, name: str) -> str:
+    """What a method does, in a line; read off its file, since `--help` of a room with many
+    methods would spend most of its time on importing them."""
+    if name in _own(room):
+        file = Path(__file__).parent.parent / room / f"{name.replace('-', '_')}.py"
+        found = SUMMARY.search(file.read_text())
+        if found:
+            return found[1]
+    return load(room, name).summary
 
 
 def load(room: str, name: str) -> Method:

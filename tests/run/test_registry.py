@@ -19,6 +19,7 @@ def test_methods_describe_themselves(room, name):
     assert method.name == name
     assert method.summary.endswith(".")
     assert len(method.summary) < 100
+    assert registry.summary(room, name) == method.summary
     assert f"cell-{room} {name}" in method.example
     assert method.suffix in method.example
     assert {name for name, _ in method.outputs} <= {*MAJOR, FILES}
