@@ -238,6 +238,19 @@ def write_part(path: Path, table: pa.Table) -> None:
     temporary.replace(path)
 
 
+def pieces(
+    parts: Iterable[tuple[Path, int]], start: int, stop: int
+) -> list[tuple[Path, int, int]]:
+    """Where rows start:stop of parts (file, rows) laid end to end are: file, first, last row."""
+    found, first = [], 0
+    for file, rows in parts:
+        a, b = max(start - first, 0), min(stop - first, rows)
+        if a < b:
+            found.append((file, a, b))
+        first += rows
+    return found
+
+
 def read_part(path: Path) -> pa.Table:
     """What `write_part` wrote."""
     with pa.memory_map(str(path)) as file:

@@ -86,7 +86,7 @@ def _write_crops(job: Job, options: Options, made: Plan, found: Found) -> None:
     import numpy as np
 
     from libcell.data import crops, groups, tables
-    from libcell.extract.annotations.cut import Shape, fill_shard, pieces_of
+    from libcell.extract.annotations.cut import Shape, fill_shard
     from libcell.extract.annotations.pixels import channel_names, common_kind
 
     kind = common_kind(found.kinds, options.grey)
@@ -102,7 +102,7 @@ def _write_crops(job: Job, options: Options, made: Plan, found: Found) -> None:
     images = [name for t in parts for name in t.column("Metadata_Image").to_pylist()]
     blocks = [
         Block(f"crops {i} of {n}", {
-            "root": job.root, "start": i, "pieces": pieces_of(found.parts, i, min(i + rows, n)),
+            "root": job.root, "start": i, "pieces": tables.pieces(found.parts, i, min(i + rows, n)),
             "pictures": {name: paths[name] for name in dict.fromkeys(images[i : i + rows])},
             "kind": kind, "shape": shape})
         for i in range(0, n, rows)
@@ -116,7 +116,6 @@ def _write_crops(job: Job, options: Options, made: Plan, found: Found) -> None:
 
 def _write_labels(job: Job, options: Options, made: Plan, found: Found) -> None:
     from libcell.data import labels, tables
-    from libcell.extract.annotations.cut import pieces_of
     from libcell.extract.annotations.draw import draw_labels
     from libcell.extract.annotations.plan import rows_of
 
@@ -125,7 +124,7 @@ def _write_labels(job: Job, options: Options, made: Plan, found: Found) -> None:
     blocks = [
         Block(p.name, {
             "root": job.root, "group": "" if alone else p.name, "name": p.name, "path": p.path,
-            "pieces": pieces_of(found.parts, *where.get(p.name, (0, 0))), "columns": p.columns,
+            "pieces": tables.pieces(found.parts, *where.get(p.name, (0, 0))), "columns": p.columns,
             "compartment": options.compartment, "source": made.names[k],
             "target": job.parts / f"drawn-{i:06d}.arrow"})
         for i, (k, p) in enumerate(made.pictures) if p.is_empty or p.name in where

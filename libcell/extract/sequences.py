@@ -41,7 +41,7 @@ class Options:
 def run(job: Job, options: Options) -> None:
     """Read every sequence, then lay them end to end in a store, with the table of sequences."""
     from libcell.data import crops, groups, tables
-    from libcell.extract.series.cut import fill_shard, pieces
+    from libcell.extract.series.cut import fill_shard
 
     done = _read(job, options)
     size, channels, dtype = _common(done, options)
@@ -57,7 +57,7 @@ def run(job: Job, options: Options) -> None:
     left_out = _tell_left(job, provenance)
     shard = crops.create(job.root, n, len(channels), size, dtype)
     blocks = [Block(f"crops {i} of {n}", {"root": job.root, "start": i, "size": size,
-                                          "pieces": pieces(parts, i, min(i + shard, n))})
+                                          "pieces": tables.pieces(parts, i, min(i + shard, n))})
               for i in range(0, n, shard)]
     job.map_whole("crops", fill_shard, blocks)
     crops.seal(job.root, n=n, channels=channels, compartment=options.compartment, size=size,

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 SHARD = 2048  # rows and columns written at once: whole shards of the label store
 GREY = "grey"
-LUMA = (0.299, 0.587, 0.114)  # BT.601
 
 
 @dataclass(frozen=True)
@@ -151,6 +150,7 @@ def _plane(image: Image, t: int, z: int, channel: str) -> np.ndarray:
     """One plane (Y,X), native dtype; float32 where it is the luma of three channels."""
     import numpy as np
 
+    from libcell.data.readers.samples import LUMA
     from libcell.errors import DataError
 
     about, plane = image.about, slice(z, z + 1)

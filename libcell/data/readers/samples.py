@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+LUMA = (0.299, 0.587, 0.114)  # of R, G, B: ITU-R BT.601, what Pillow's mode L is
+
 
 def sample_names(count: int) -> tuple[str, ...]:
     """Names for 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) samples; alpha is left out."""

@@ -35,17 +35,6 @@ class Shape:
         return (self.edge, self.edge) if self.edge else self.window
 
 
-def pieces_of(parts: list[tuple[Path, int]], start: int, stop: int) -> Pieces:
-    """Where rows start:stop of all parts (file, rows) together are."""
-    found, first = [], 0
-    for file, rows in parts:
-        a, b = max(start - first, 0), min(stop - first, rows)
-        if a < b:
-            found.append((file, a, b))
-        first += rows
-    return found
-
-
 def fill_shard(
     root: Path, start: int, pieces: Pieces, pictures: dict[str, Path], kind: Kind, shape: Shape
 ) -> dict[str, int]:
@@ -123,16 +112,16 @@ def _resized(
 ) -> None:
     """Boxes padded with 0 to squares, then resized: pixels by area, masks to the nearest."""
     assert shape.edge
-    edges = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) + 2 * shape.pad
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    edges = sizes.max(axis=1) + 2 * shape.pad
     square = Shape((int(edges.max(initial=1)),) * 2, shape.pad, black=shape.black)
     wide = np.zeros((len(boxes), made.shape[1], *square.window), made.dtype)
     wide_masks = np.zeros((len(boxes), *square.window), bool)
     _native(pixels, runs, boxes, wide, wide_masks, square)
-    for i, edge in enumerate(edges.tolist()):
-        corner = (square.window[0] - edge) // 2
-        # a box of other parity than the window lies half a pixel from its middle
-        y, x = (corner + ((square.window[a] - s) // 2 - (edge - s) // 2 - corner)
-                for a, s in enumerate((boxes[i, 2:] - boxes[i, :2]).tolist()))
+    for i, (edge, size) in enumerate(zip(edges.tolist(), sizes.tolist())):
+        # where the square begins in the window: both have the box in their middle
+        y, x = ((wide_edge - s) // 2 - (edge - s) // 2
+                for wide_edge, s in zip(square.window, size))
         part = (slice(y, y + edge), slice(x, x + edge))
         for channel, target in zip(wide[i], made[i]):
             target[:] = _scaled(channel[part], shape.edge, made.dtype)

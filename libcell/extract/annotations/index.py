@@ -1,6 +1,5 @@
 """The first pass: every outline's mask, box and centre, picture by picture."""
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pyarrow as pa
 
 from libcell.data import omissions, tables
 from libcell.data.image import object_ids
-from libcell.errors import CellError
+from libcell.errors import CellError, DataError
 from libcell.extract.annotations import masks
 from libcell.extract.annotations.document import Document, read
 from libcell.extract.annotations.pictures import Picture
@@ -65,7 +64,7 @@ def index_pictures(
     """Masks of some pictures of one document, left as two part files: what is taken (table
     `objects` with the masks' runs), and what is not (table `omissions`).
 
-    Returns how many, the largest box, the kinds of pixels, and how often each reason occurs.
+    Returns how many are taken, the largest box, and the kinds of pixels.
     """
     entries = tables.read_part(folder / f"entries-{number}.arrow")
     kept, left = [], []
@@ -81,7 +80,7 @@ def index_pictures(
     tables.write_part(target.with_suffix(".left"), out)
     height, width = (_longest(some, a) for a in "yx")
     return {"part": target.name, "n": some.num_rows, "size": [height, width],
-            "kinds": sorted(kinds), "left": dict(Counter(out.column("reason").to_pylist()))}
+            "kinds": sorted(kinds)}
 
 
 def _longest(table: pa.Table, axis: str) -> int:
@@ -129,8 +128,6 @@ def _index_picture(rows: pa.Table, text: Path, picture: Picture, choice: Choice)
 def _measure(picture: Picture) -> tuple[int, int, tuple[int, str]]:
     """Height, width, and channels with dtype, of a picture that can be decoded and is as annotated.
     DataError where it is not."""
-    from libcell.errors import DataError
-
     if picture.path is None:
         raise DataError(f"{picture.fault}: {picture.columns['Metadata_File']}")
     pixels = decode_picture(picture.path)

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from libcell.data import readers
-from libcell.data.readers.samples import sample_names
+from libcell.data.readers.samples import LUMA, sample_names
 from libcell.errors import DataError
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, what Pillow's mode L is
 Kind = tuple[int, str]  # channels, dtype
 
 

@@ -153,14 +153,3 @@ def fill_shard(
             masks.append(centred(mask[None], size)[0])
     crops.write_shard(root, start, np.stack(pixels), np.stack(masks))
     return {"n": len(pixels)}
-
-
-def pieces(parts: list[tuple[Path, int]], start: int, stop: int) -> list[tuple[Path, int, int]]:
-    """The rows start..stop of parts (file, rows) laid end to end."""
-    found, row = [], 0
-    for part, n in parts:
-        first, last = max(start - row, 0), min(stop - row, n)
-        if first < last:
-            found.append((part, first, last))
-        row += n
-    return found
