@@ -54,11 +54,20 @@ def _require(room: str, method: Method, common: Common, given: list[str]) -> Non
     if not given:
         raise UsageFault(f"no INPUT given (see cell-{room} {method.name} --help)")
     if common.output is None:
-        raise UsageFault(f"no output given (use -o x{method.suffix})")
+        _require_none_is_fine(method, common)
+        return
     if common.output == "-" and not method.streams:
         raise UsageFault(f"-o -: {method.name} writes {method.writes}, which is no table; "
                          f"give a path (-o x{method.suffix})")
     _require_suffix(method, common)
+
+
+def _require_none_is_fine(method: Method, common: Common) -> None:
+    asked = [f"--{name.replace('_', '-')}" for name in ("resume", "skip_existing", "force")
+             if getattr(common, name)]
+    if asked or not method.optional:
+        what = f"; {asked[0]} needs one" if asked else ""
+        raise UsageFault(f"no output given{what} (use -o x{method.suffix})")
 
 
 def _require_suffix(method: Method, common: Common) -> None:
@@ -79,9 +88,9 @@ def _job(
     with contextlib.ExitStack() as stack:
         output, scratch, sink = None, None, None
         device = devices.resolve(common.device) if common.device != "auto" else "auto"
-        if common.output == "-":
+        if common.output in (None, "-"):
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="libcell-")))
-            sink = _arrow_sink(stack)
+            sink = _arrow_sink(stack) if common.output else None
         else:
             path = Path(str(common.output).rstrip("/"))
             output = Output(path, force=common.force, resume=common.resume)

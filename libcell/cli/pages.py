@@ -38,8 +38,9 @@ def _method(method: dict[str, Any]) -> list[str]:
     lines = [f"## {method['command']}\n", f"{method['summary']}\n",
              f"```sh\n{method['example']}\n```\n",
              f"Reads {reads}; writes {writes}"
-             + (", or the table as an Arrow stream with `-o -`." if method["output"]["streams"]
-                else ".") + "\n"]
+             + (", or the table as an Arrow stream with `-o -`" if method["output"]["streams"]
+                else "")
+             + ("; nothing without `-o`." if method["output"]["optional"] else ".") + "\n"]
     if method["paper"]:
         lines.append(f"Source: {method['paper']}.\n")
     if method["parameters"]:

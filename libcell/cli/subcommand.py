@@ -38,7 +38,7 @@ def build(room: str, method: Method) -> Any:
     def call(**values: Any) -> int:
         from libcell.cli.execute import execute
 
-        given = values.pop("inputs") or []
+        given = _without_last(own, values, values.pop("inputs") or [])
         shared = Common(**{f.name: values[f.name] for f in common})
         options = method.options(**{f.name: _value(f, values[f.name]) for f in own})
         _require(own, values, shared)
@@ -110,6 +110,14 @@ def _value(field: OptionField, value: Any) -> Any:
         raise UsageFault(f"{field.flags[-1]} {','.join(pieces)}: expected {kind}") from error
 
 
+def _without_last(own: list[OptionField], values: dict[str, Any], given: list[str]) -> list[str]:
+    """The INPUTs, after an option that was not given has taken the last of several."""
+    for field in own:
+        if field.opt.last and values[field.name] is None and len(given) > 1:
+            *given, values[field.name] = given
+    return given
+
+
 def _require(own: list[OptionField], values: dict[str, Any], shared: Common) -> None:
     """Options without a default must be given, unless only the settings are asked for."""
     missing = [f.flags[-1] for f in own if f.required and values[f.name] in (None, [])]
@@ -135,7 +143,8 @@ def _epilog(room: str, method: Method) -> str:
     """Schema in and out, a worked example, the source. `\\b` keeps the lines as they are."""
     reads = ", ".join(shown(r) for r in method.reads)
     writes = " or ".join(f"{shown(name)} (x{suffix})" for name, suffix in method.outputs)
-    lines = [f"Reads {reads}; writes {writes}."]
+    only = " if -o is given" if method.optional else ""
+    lines = [f"Reads {reads}; writes {writes}{only}."]
     if method.paper:
         lines += ["", f"Source: {method.paper}"]
     example = ["\b", "Example:", *(f"  {line}" for line in method.example.splitlines())]

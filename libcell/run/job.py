@@ -30,8 +30,9 @@ SHOWN = 5  # identical failures are named this often, then counted
 class Job:
     """What a method's `run` is handed.
 
-    `output` is None where a table goes to standard output; then `sink` takes its parts, and
-    `scratch` is a temporary folder instead of the output's partial one.
+    `output` is None where a table goes to standard output (then `sink` takes its parts) or where
+    only the record is wanted; `scratch` is a temporary folder instead of the output's partial
+    one.
     """
 
     room: str
@@ -143,6 +144,10 @@ class Job:
             )
         return results
 
+    def keep(self, phase: str, key: str) -> None:
+        """Note work that was done here, not over the pool, and that `--resume` will go on from."""
+        self._journal.add(phase, key, None)
+
     def _fail(self, block: Block, error: BaseException) -> None:
         if isinstance(error, OSError) and error.errno in FULL:
             raise PartlyDone(
@@ -237,15 +242,18 @@ class Job:
         self.publish(name, rows)
         return rows
 
-    def write_table(self, name: str, table: "pa.Table") -> int:
-        """Publish one table that is ready as a whole (or hand it to standard output)."""
+    def write_table(self, name: str, table: "pa.Table", **more: Any) -> int:
+        """Publish one table that is ready as a whole, `more` in its record (or hand it to
+        standard output, or publish the record alone)."""
         from libcell.data import tables
 
+        rows = int(table.num_rows)
         if self.sink:
             self.sink(tables.stamp(table, name, self.provenance()))
-            return int(table.num_rows)
-        rows = tables.write_parts(self.root, [table], table.schema, name, self.provenance())
-        self.publish(name, rows)
+            return rows
+        if self.output:
+            tables.write_parts(self.root, [table], table.schema, name, self.provenance())
+        self.publish(name, rows, **more)
         return rows
 
     def leave_out(self, folder: Path, left: "list[pa.Table]", total: int, what: str) -> int:
@@ -279,14 +287,15 @@ class Job:
         )
 
     def publish(self, name: str, n: int, **more: Any) -> None:
-        """Give the finished output its name, and announce it."""
+        """Give the finished output its name, and announce it; its path is null where none was
+        asked for."""
         from libcell.schema.versions import shown
 
-        assert self.output
-        self.output.publish()
-        self.reporter.record(
-            {"schema": shown(name), "path": str(self.output.path), "n": n, "complete": True} | more
-        )
+        path = None
+        if self.output:
+            self.output.publish()
+            path = str(self.output.path)
+        self.reporter.record({"schema": shown(name), "path": path, "n": n, "complete": True} | more)
 
     # -- provenance ----------------------------------------------------------------------
 

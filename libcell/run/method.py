@@ -22,8 +22,9 @@ class Opt:
     """How one field of an options class appears on the command line.
 
     `flags` default to `--field-name`. `path` marks an input file: it enters provenance by
-    digest under this role instead of as a parameter. `shapes` is False for an option that the
-    result does not depend on, which provenance therefore leaves out.
+    digest under this role instead of as a parameter; `last` lets the last of several INPUTs
+    stand for it (`score PRED TRUTH`). `shapes` is False for an option that the result does not
+    depend on, which provenance therefore leaves out.
     """
 
     help: str
@@ -32,6 +33,7 @@ class Opt:
     least: float | None = None
     most: float | None = None
     path: bool = False
+    last: bool = False
     shapes: bool = True
 
 
@@ -42,7 +44,9 @@ class Method:
     `reads` and `writes` are schema names (`files` for foreign ones); an output's name ends in
     `suffix`. A method that makes something else as well lists it in `also`, schema name to
     suffix, and the output's name decides (`Job.kind`). `run(job, options)` does the work.
-    `needs` names an optional extra. `processes` says that a block holds Python's lock for most
+    `needs` names an optional extra. `optional` says that the record on standard output is a
+    result of its own, so that `-o` may be left out: nothing is written then, and `Job.output`
+    and `Job.sink` are None. `processes` says that a block holds Python's lock for most
     of its time, so that threads would not run side by side.
     """
 
@@ -58,6 +62,7 @@ class Method:
     needs: str = ""
     streams: bool = False  # `-o -` writes the table to standard output
     also: tuple[tuple[str, str], ...] = ()
+    optional: bool = False
     processes: bool = False
     plan: Callable[[Inputs, Any], dict[str, Any]] | None = None  # what --dry-run says
 

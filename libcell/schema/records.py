@@ -45,7 +45,10 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     schema_: str = Field(alias="schema", description="what lies at `path`, e.g. `labels/1`")
-    path: str = Field(description="where the output is, or will be once it is complete")
+    path: str | None = Field(
+        description="where the output is, or will be once it is complete; null where only the "
+        "record was asked for"
+    )
     n: int = Field(ge=0, description="objects, crops, rows or fields in it")
     group: str | None = Field(
         None, description="a part: the finished field of view inside a store that still grows"

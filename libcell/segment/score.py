@@ -26,8 +26,8 @@ SAID = ("AP50", "AP75", "AP", "precision_50", "recall_50", "F1_50", "PQ", "SEG")
 class Options:
     """What the label images are judged against."""
 
-    truth: Annotated[str, Opt("label store with the true objects; same groups as INPUT",
-                              path=True)]
+    truth: Annotated[str, Opt("label store with the true objects, same groups as INPUT; else it is "
+                              "the last INPUT", path=True, last=True)]
     compartment: Annotated[str | None, Opt("label image to judge [the only one]")] = None
     truth_compartment: Annotated[str | None, Opt(
         "label image of the truth [--compartment, or the only one]")] = None
@@ -39,7 +39,6 @@ def run(job: Job, options: Options) -> None:
     An image without objects in both stores adds nothing and has no figures (null): it is
     neither a success nor a failure.
     """
-    from libcell.data import tables
     from libcell.segment.kernels import matching
 
     blocks = [Block(s.where, {"found": s, "truth": t, "options": asdict(options)})
@@ -48,15 +47,10 @@ def run(job: Job, options: Options) -> None:
     for _, done in job.map("fields", score_field, blocks):
         images.append((done["image"], [_counts(c) for c in done["frames"]]))
     job.settle()
-    table = score_table(images)
     total = matching.add(c for _, frames in images for c in frames)
-    if job.sink:
-        job.write_table("scores", table)
-        return
-    tables.write_parts(job.root, [table], table.schema, "scores", job.provenance())
     found = matching.figures(total)
-    job.publish("scores", table.num_rows, **{k: found[k] for k in SAID},
-                **matching.tallies(total))
+    job.write_table("scores", score_table(images), **{k: found[k] for k in SAID},
+                    **matching.tallies(total))
 
 
 def _couples(inputs: Inputs, options: Options) -> list[tuple[Source, Source]]:
@@ -214,9 +208,10 @@ METHOD = Method(
     reads=("labels",),
     writes="scores",
     suffix=".parquet",
-    example="cell-segment score p.labels.ome.zarr --truth held.labels.ome.zarr -o x.parquet",
+    example="cell-segment score p.labels.ome.zarr held.labels.ome.zarr -o x.parquet",
     paper="Kirillov et al. 2019, doi:10.1109/CVPR.2019.00963 (PQ); Ulman et al. 2017, "
           "doi:10.1038/nmeth.4473 (SEG); Hoover et al. 1996, doi:10.1109/34.506791 (pieces)",
     streams=True,
+    optional=True,
     plan=plan,
 )

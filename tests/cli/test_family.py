@@ -164,8 +164,34 @@ def test_no_input(cell, room, name, tmp_path):
 
 @each_method
 def test_no_output(cell, room, name, tmp_path):
+    if method(room, name).optional:
+        pytest.skip("says its result without one: test_no_output_where_the_record_is_enough")
     (tmp_path / "x").touch()
     usage(cell(room, name, "x", *required(room, name), cwd=tmp_path, code=2), "-o")
+
+
+@each_method
+def test_no_output_where_the_record_is_enough(cell, room, name, tmp_path):
+    if not method(room, name).optional:
+        pytest.skip("needs an output")
+    given = (room, name, ABSENT, *required(room, name))
+    assert "not found" in said(cell(*given, cwd=tmp_path, code=66))
+    for option in ("--resume", "--skip-existing", "--force"):
+        usage(cell(*given, option, cwd=tmp_path, code=2), option, "-o")
+    assert tree(tmp_path) == {}
+
+
+@each_method
+def test_an_option_that_the_last_input_may_stand_for(cell, room, name, tmp_path):
+    fields = [f for f in option_fields(method(room, name).options) if f.opt.last]
+    if not fields:
+        pytest.skip("has none")
+    (field,) = fields
+    (tmp_path / "x").touch()
+    output = ("-o", f"y{method(room, name).suffix}")
+    usage(cell(room, name, "x", *output, cwd=tmp_path, code=2), field.flags[-1])
+    line = said(cell(room, name, "x", ABSENT, *output, cwd=tmp_path, code=66))
+    assert ABSENT in line
 
 
 @each_method

@@ -1,5 +1,7 @@
 """cell-segment score: against references written from the definitions, and on stores."""
 
+import json
+
 import numpy as np
 import pyarrow.ipc
 import pyarrow.parquet as pq
@@ -216,6 +218,22 @@ def test_workers_and_pipes_change_nothing(tmp_path, cell):
                 cwd=tmp_path, input="p.labels.ome.zarr\n")
     assert '"AP50"' in done.stdout
     assert files_of(tmp_path / "z.parquet")["z.parquet"] == (tmp_path / "x.parquet").read_bytes()
+
+
+def test_as_one_types_it(tmp_path, cell):
+    """Two stores and no output: the record is the result, and nothing is written."""
+    stores(tmp_path, {"": stack(1)}, {"": shaken(stack(1), 1)})
+    before = {p.name for p in tmp_path.iterdir()}
+    done = cell("segment", "score", "p.labels.ome.zarr", "t.labels.ome.zarr", cwd=tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == before
+    last = json.loads(done.stdout.splitlines()[-1])
+    kept = judge(tmp_path).records[-1]
+    assert last.pop("path") is None and kept.pop("path") == str(tmp_path / "x.parquet")
+    assert last == kept and {"AP50", "AP75", "F1_50", "PQ", "SEG"} < set(last)
+    piped = cell("segment", "score", "-", "t.labels.ome.zarr", "-o", "y.parquet", cwd=tmp_path,
+                 input="p.labels.ome.zarr\n")
+    assert json.loads(piped.stdout.splitlines()[-1])["AP"] == last["AP"]
+    assert (tmp_path / "x.parquet").read_bytes() == (tmp_path / "y.parquet").read_bytes()
 
 
 def test_the_table_itself_on_stdout(tmp_path, cell):
