@@ -10,14 +10,20 @@ A family is a module with
 where `labels` is (Y,X) of integers, 0 for background, `image` (Y,X) of any real dtype or None,
 and `index` is `ObjectIndex.of(labels)`, made once and shared. Names are CellProfiler's without
 the compartment and without the channel; `column_name` puts them together. A value that is not
-defined for an object is NaN; no object makes another's value change.
+defined for an object is NaN; no object makes another's value change. Where the channel's name is
+not the last part of a column's name, `{channel}` stands for
+it: `Texture_Contrast_{channel}_3_00_256`.
+
+A family that can be told something has SETTINGS, a dict of names and defaults, and takes them as
+keywords: `columns(**settings)` and `measure(labels, image, index, **settings)`. The setting
+`scales` of the family `texture` is `texture_scales` among the options of `cell-feat measure`.
 Another package adds a family through the entry-point group `libcell.feat.families`.
 """
 
 import functools
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -25,7 +31,7 @@ from libcell.errors import UsageFault
 from libcell.feat.families._column import Column
 from libcell.feat.families._index import ObjectIndex
 
-__all__ = ["Column", "ObjectIndex", "column_name", "load", "names", "require"]
+__all__ = ["Column", "ObjectIndex", "column_name", "load", "names", "require", "settings"]
 
 GROUP = "libcell.feat.families"
 
@@ -74,3 +80,9 @@ def column_name(compartment: str, feature: str, channel: str | None = None) -> s
     if "{channel}" in feature:
         return f"{compartment}_{feature.replace('{channel}', channel)}"
     return f"{compartment}_{feature}_{channel}"
+
+
+def settings(family: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a family is told by options named `FAMILY_SETTING`; its defaults for the rest."""
+    defaults: dict[str, Any] = getattr(family, "SETTINGS", {})
+    return {k: options.get(f"{family.NAME}_{k}", v) for k, v in defaults.items()}
