@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
     import pyarrow as pa
 
     from libcell.data.image import Image
     from libcell.data.images import Source
+    from libcell.feat.families import ObjectIndex
+    from libcell.feat.relations import Scene
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
 
@@ -42,11 +45,13 @@ def run(job: Job, options: Options) -> None:
 def _blocks(job: Job, options: Options) -> Iterator[Block]:
     # before the first line of a pipe is there: meanwhile, what the work needs is imported
     from libcell.data import labels, objects  # noqa: F401
-    from libcell.feat import families
+    from libcell.feat import families, relations
 
-    families.require(options.families)
-    for name in options.families or families.names():
-        families.load(name)
+    relations.require(options.families)
+    alone, together = relations.split(options.families)
+    for room, names in ((families, alone), (relations, together)):
+        for name in names:
+            room.load(name)
     for source in job.inputs.fields("labels"):
         yield Block(source.where, {"source": source, "options": asdict(options)})
 
@@ -57,6 +62,7 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
 
     from libcell.data import labels, objects
     from libcell.errors import DataError
+    from libcell.feat import relations
 
     given = Options(**options)
     image = _image(source, given)
@@ -69,21 +75,44 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
             raise DataError(f"{source.where}: has {about.shape[2]} planes; shape and intensity "
                             "are measured in 2D")
         for t in range(about.shape[0]):
-            for frame in _windows(source, compartment, t, about.shape):
-                tables.append(frame_table(frame, image, keys, t, compartment, given))
-    joined = pa.concat_tables(tables, promote_options="permissive")
-    return joined.take(_in_order(joined))
+            parts = _parts(source, compartment, t, about.shape)
+            found = pa.concat_tables(
+                [frame_table(frame, image, keys, t, compartment, given) for frame in parts()],
+                promote_options="permissive").sort_by("Metadata_Label")
+            scene = _scene(source, compartment, t, image, parts, given)
+            tables.append(relations.beside(found, scene, relations.split(given.families)[1]))
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _in_order(table: pa.Table) -> np.ndarray:
-    """Rows by compartment as measured, frame and label, however they were cut into windows."""
-    import numpy as np
+def _parts(
+    source: Source, compartment: str, t: int, shape: tuple[int, ...]
+) -> Callable[[], Iterable[Frame]]:
+    """The windows of a frame; the one of a small frame, whose index serves all, is kept."""
+    if max(shape[3:]) > LARGE:
+        return lambda: _windows(source, compartment, t, shape)
+    whole = list(_windows(source, compartment, t, shape))
+    return lambda: whole
 
-    compartment = table.column("Metadata_Compartment").to_numpy(zero_copy_only=False)
-    rank = {c: i for i, c in enumerate(dict.fromkeys(compartment))}
-    keys = (table.column("Metadata_Label").to_numpy(), table.column("Metadata_T").to_numpy(),
-            np.array([rank[c] for c in compartment]))
-    return np.lexsort(keys)
+
+def _scene(
+    source: Source, compartment: str, t: int, image: Image, parts: Callable[[], Iterable[Frame]],
+    options: Options,
+) -> Scene:
+    """One frame of one compartment, for what is measured beside other channels and objects."""
+    from libcell.data import labels
+    from libcell.feat.relations import Scene
+
+    chosen = [image.about.channel(c) for c in options.channels or image.about.channels]
+    return Scene(
+        shape=image.about.shape[3:],
+        compartment=compartment,
+        others=tuple(c for c in options.compartments or labels.compartments_at(source)
+                     if c != compartment),
+        channels=tuple(image.about.channels[c] for c in chosen),
+        labels=lambda name, y, x: labels.read_frame(source, name, t, y, x)[0],
+        pixels=lambda name, y, x: image.read(t=t, c=image.about.channel(name), y=y, x=x)[0],
+        parts=parts,
+    )
 
 
 @dataclass(frozen=True)
@@ -93,6 +122,12 @@ class Frame:
     labels: np.ndarray
     origin: tuple[int, int]
     window: tuple[slice, slice]
+
+    @cached_property
+    def index(self) -> ObjectIndex:
+        from libcell.feat.families import ObjectIndex
+
+        return ObjectIndex.of(self.labels)
 
 
 def _windows(
@@ -143,33 +178,35 @@ def frame_table(
 ) -> pa.Table:
     """Table `features` of the objects of one window with all its channels."""
     from libcell.data import objects, tables
-    from libcell.feat import families
+    from libcell.feat import families, relations
 
-    index = families.ObjectIndex.of(frame.labels)
+    index = frame.index
     prefix = compartment[0].upper() + compartment[1:]
     columns = objects.key_columns(keys, t, compartment, index.labels)
-    chosen = [families.load(n) for n in options.families or families.names()]
+    chosen = [families.load(n) for n in relations.split(options.families)[0]]
     for family in chosen:
         if not family.PER_CHANNEL:
-            columns |= _measured(family, frame, None, index, prefix, None)
+            columns |= _measured(family, frame, None, index, prefix, None, options)
     per_channel = [f for f in chosen if f.PER_CHANNEL]
     for wanted in (options.channels or image.about.channels) if per_channel else ():
         c = image.about.channel(wanted)
         pixels = image.read(t=t, c=c, y=frame.window[0], x=frame.window[1])[0]
         for family in per_channel:
-            columns |= _measured(family, frame, pixels, index, prefix, image.about.channels[c])
+            name = image.about.channels[c]
+            columns |= _measured(family, frame, pixels, index, prefix, name, options)
     return tables.from_columns("features", columns)
 
 
 def _measured(
     family: Any, frame: Frame, pixels: np.ndarray | None, index: Any, prefix: str,
-    channel: str | None,
+    channel: str | None, options: Options,
 ) -> dict[str, np.ndarray]:
     """A family's features under their full names, positions in the whole image."""
-    from libcell.feat.families import column_name
+    from libcell.feat.families import column_name, settings
 
-    found = family.measure(frame.labels, pixels, index)
-    for column in family.columns():
+    told = settings(family, asdict(options))
+    found = family.measure(frame.labels, pixels, index, **told)
+    for column in family.columns(**told):
         if column.axis:
             found[column.name] = found[column.name] + frame.origin["yx".index(column.axis)]
     return {column_name(prefix, name, channel): values for name, values in found.items()}
@@ -177,7 +214,7 @@ def _measured(
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     """What would be read; the number of rows is known after the labels are read."""
-    from libcell.feat.families import require
+    from libcell.feat.relations import require
 
     require(options.families)
     return inputs.plan("labels", options.images)

@@ -9,7 +9,7 @@ import pytest
 from hand_made import call, files_of, write_images, write_labels
 
 from libcell.data import tables
-from libcell.feat import families, measure
+from libcell.feat import families, measure, relations
 
 SHAPE = (1, 2, 1, 40, 52)
 
@@ -43,9 +43,12 @@ def test_gaps_in_labels_and_a_field_without_objects(tmp_path):
     names = [n for n in table.column_names if n.startswith("Nuclei_")]
     assert all(pa.types.is_float64(table.schema.field(n).type) for n in names)
     chosen = [families.load(f) for f in families.names()]
+    beside = [c.name for r in relations.names()
+              for c in relations.load(r).columns(("c1", "c2"), ())]
     assert set(names) == {
         families.column_name("Nuclei", c.name, channel if f.PER_CHANNEL else None)
-        for f in chosen for c in f.columns() for channel in ("c1", "c2")}
+        for f in chosen for c in f.columns() for channel in ("c1", "c2")
+    } | {families.column_name("Nuclei", name) for name in beside}
 
 
 def test_no_object_anywhere_gives_the_same_columns(tmp_path):

@@ -73,12 +73,12 @@ def load(name: str) -> Any:
 def column_name(compartment: str, feature: str, channel: str | None = None) -> str:
     """CellProfiler's name: `Nuclei_AreaShape_Area`, `Nuclei_Intensity_MeanIntensity_DNA`.
 
-    The channel comes last, or where the feature's name has `{channel}`.
+    The channel comes last, or where the feature's name has `{}`.
     """
     if channel is None:
         return f"{compartment}_{feature}"
-    if "{channel}" in feature:
-        return f"{compartment}_{feature.replace('{channel}', channel)}"
+    if "{}" in feature:
+        return f"{compartment}_{feature.replace('{}', channel)}"
     return f"{compartment}_{feature}_{channel}"
 
 

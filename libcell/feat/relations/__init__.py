@@ -1,0 +1,73 @@
+"""Families about an object and what is around it, one file each; the folder is the list.
+
+A family of `libcell.feat.families` looks at one object in one channel at a time. A relation
+looks at further channels, other objects, other label images or the picture around, so it is
+handed a `Scene` that it reads from. It is a module with
+
+    NAME                          its file's name
+    columns(channels, others)     every `Column` it gives for these channels and compartments
+    measure(scene)                dict of float64 (n,), by name, objects by ascending label
+
+Names are CellProfiler's with their channels and without the compartment. A value that is not
+defined for an object is NaN.
+"""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from libcell.errors import UsageFault
+from libcell.feat import families
+from libcell.feat.relations._scene import Part, Scene
+
+__all__ = ["Part", "Scene", "beside", "load", "names", "require"]
+
+
+@functools.cache
+def names() -> list[str]:
+    """All relations; none is imported."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def load(name: str) -> Any:
+    """The module of a relation; UsageFault where there is none."""
+    require([name])
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def require(wanted: Iterable[str]) -> None:
+    """UsageFault that names everything wanted that is neither a family nor a relation."""
+    known = [*families.names(), *names()]
+    unknown = [n for n in wanted if n not in known]
+    if unknown:
+        listed = ", ".join(repr(n) for n in unknown)
+        raise UsageFault(f"--families: no family {listed}; there are {', '.join(known)}")
+
+
+def split(wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The families and the relations among `wanted`; all of them where nothing is."""
+    if not wanted:
+        return families.names(), names()
+    return ([n for n in wanted if n not in names()], [n for n in wanted if n in names()])
+
+
+def beside(table: pa.Table, scene: Scene, wanted: Sequence[str]) -> pa.Table:
+    """The table of a scene's objects, ordered by label, with the relations `wanted` beside."""
+    prefix = scene.compartment[0].upper() + scene.compartment[1:]
+    for name in wanted:
+        found = load(name).measure(scene)
+        for column, values in found.items():
+            full = families.column_name(prefix, column)
+            table = table.append_column(full, pa.array(values, pa.float64()))
+    return table
+
+
+def by_label(labels: list[np.ndarray], values: list[np.ndarray]) -> np.ndarray:
+    """Values (n,k) of parts, one row per object, joined in the order of the labels."""
+    order = np.argsort(np.concatenate(labels), kind="stable")
+    return np.concatenate(values)[order]

@@ -1,0 +1,42 @@
+"""What a relation may look at: one frame of one compartment, and what else there is of it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from libcell.feat.families import ObjectIndex
+
+
+class Part(Protocol):
+    """Objects in a window (y, x slices of the frame) that holds them whole: labels (h,w)."""
+
+    @property
+    def labels(self) -> np.ndarray: ...
+    @property
+    def window(self) -> tuple[slice, slice]: ...
+    @property
+    def index(self) -> ObjectIndex: ...
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One frame of one compartment, read in the windows that a relation asks for.
+
+    shape        (Y,X), px
+    compartment  the label image whose objects are measured
+    others       the further label images that are measured in the same run
+    channels     names of the channels to look at
+    labels       (compartment, y, x) -> integers (h,w): all objects of a window
+    pixels       (channel, y, x) -> (h,w) of any real dtype
+    parts        () -> the objects of the compartment, each in one part
+    """
+
+    shape: tuple[int, int]
+    compartment: str
+    others: tuple[str, ...]
+    channels: tuple[str, ...]
+    labels: Callable[[str, slice, slice], np.ndarray]
+    pixels: Callable[[str, slice, slice], np.ndarray]
+    parts: Callable[[], Iterable[Part]]
