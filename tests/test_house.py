@@ -14,7 +14,8 @@ from libcell.run.registry import ROOMS
 ROOT = Path(__file__).parent.parent
 TOOLS = sorted((ROOT / "tools").glob("*.py"))
 DOCS = ROOT / "docs"
-LIGHT = ("__future__", "libcell.run.method", "libcell.run.blocks", "libcell.errors")
+LIGHT = ("__future__", "libcell.run.method", "libcell.run.blocks", "libcell.errors",
+         "libcell.train.engine.options")
 SLOW = ("importlib.metadata", "asyncio", "multiprocessing", "unittest", "concurrent.futures")
 
 

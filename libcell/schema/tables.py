@@ -133,6 +133,18 @@ class Scores(Table):
     group: str | None = Field(description="group, for per-group figures")
 
 
+class Curves(Table):
+    """What a training went through: one figure of one part after one epoch per row."""
+
+    unique: ClassVar[tuple[str, ...]] = ("epoch", "part", "metric")
+
+    epoch: int = Field(ge=1)
+    step: Count = Field(description="steps of the optimiser so far")
+    part: Text = Field(description="train or validation")
+    metric: Text
+    value: float | None
+
+
 class Importances(Table):
     """What a model's score loses when a group of columns is shuffled."""
 
@@ -214,6 +226,7 @@ TABLES: dict[str, type[Table]] = {
     "gates": Gates,
     "layout": Layout,
     "scores": Scores,
+    "curves": Curves,
     "importances": Importances,
     "transforms": Transforms,
     "links": Links,

@@ -12,6 +12,7 @@ MAJOR = {
     "gates": 1,
     "layout": 1,
     "scores": 1,
+    "curves": 1,
     "importances": 1,
     "transforms": 1,
     "links": 1,

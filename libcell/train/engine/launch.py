@@ -1,0 +1,75 @@
+"""One process or several: `torchrun --nproc-per-node N -m cell_train ...` sets who is who."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from libcell.run import devices
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Which process of how many this is, and where its tensors live."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """The network as the loss calls it: gradients are averaged over the processes."""
+        if self.world == 1:
+            return network
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(network, device_ids=ids)
+
+    def told(self, value: Any) -> Any:
+        """The first process's value, in all of them."""
+        if self.world == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def mean(self, values: torch.Tensor) -> torch.Tensor:
+        """Element by element over the processes."""
+        if self.world > 1:
+            dist.all_reduce(values)
+            values /= self.world
+        return values
+
+    def any(self, truth: bool) -> bool:
+        """Whether it is so in any process."""
+        if self.world == 1:
+            return truth
+        flag = torch.tensor(float(truth), device=self.device)
+        dist.all_reduce(flag)
+        return bool(flag.item() > 0)
+
+
+@contextlib.contextmanager
+def joined(wanted: str) -> Iterator[Launch]:
+    """This process's place; the group of all of them is joined and left."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    name = devices.resolve(wanted)
+    if world == 1:
+        yield Launch(0, 1, torch.device(name))
+        return
+    if name.startswith("cuda"):
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(name)
+    dist.init_process_group("nccl" if name.startswith("cuda") else "gloo")
+    try:
+        yield Launch(dist.get_rank(), dist.get_world_size(), torch.device(name))
+    finally:
+        dist.destroy_process_group()
