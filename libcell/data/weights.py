@@ -1,0 +1,201 @@
+"""Weights of other people's networks: by path, or by name from a cache folder. Never fetched here.
+
+A name stands for one file, `FAMILY/FILE` in the cache folder (`LIBCELL_MODELS`). Its digest is
+checked before each use: against the published one where that is known, else against the one that
+the first use wrote beside it (`FILE.sha256`, as `sha256sum -c` reads it). A file that is not there
+is an error with the command that gets it, and no other file takes its place.
+"""
+
+import os
+import pickle
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from libcell.data import digests
+from libcell.data.output import write_file
+from libcell.errors import DataError, Unavailable
+
+VARIABLE = "LIBCELL_MODELS"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A published file: what users call it, its own name, its address, and its SHA-256 where
+    whoever published it states one."""
+
+    name: str
+    file: str
+    url: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file that was found: where it lies, and its digest (`sha256:...`)."""
+
+    path: Path
+    digest: str
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """What provenance says of it."""
+        return {"role": "model", "schema": None, "digest": self.digest}
+
+
+_CELLPOSE = "https://www.cellpose.org/models"  # as cellpose 3.1 has it
+_CELLPOSE_4 = "https://huggingface.co/mouseland/cellpose-sam/resolve/main"  # as cellpose 4 has it
+_STARDIST = "https://github.com/stardist/stardist-models/releases/download/v0.1"  # as stardist 0.9
+_INSTANSEG = "https://github.com/instanseg/instanseg/releases/download"  # as instanseg-torch 0.1
+
+
+def _listed(address: str, *files: tuple[str, ...]) -> dict[str, Known]:
+    """By name, from (name, file, SHA-256 where it is known)."""
+    return {f[0]: Known(f[0], f[1], f"{address}/{f[1]}", *f[2:]) for f in files}
+
+
+def _same(*names: str) -> list[tuple[str, str]]:
+    return [(name, name) for name in names]
+
+
+# cellpose states no SHA-256; the ones here are what independent users of these files report
+KNOWN: dict[str, dict[str, Known]] = {
+    "cellpose": _listed(
+        _CELLPOSE,
+        ("cyto3", "cyto3", "2dc3087a8abd7da46d1ab0ddd5824639933cc3ff63b382af3fa1939a392db93c"),
+        ("nuclei", "nucleitorch_0"), ("cyto2", "cyto2torch_0"), ("cyto", "cytotorch_0"),
+        *_same("cyto2_cp3", "tissuenet_cp3", "livecell_cp3", "yeast_PhC_cp3", "yeast_BF_cp3",
+               "bact_phase_cp3", "bact_fluor_cp3", "deepbacs_cp3"),
+    ) | _listed(
+        _CELLPOSE_4,
+        ("cpsam", "cpsam", "e1440429eb384f95afe32bcba6510f90d518eaedc917ede549bed6804004abe2"),
+        ("cpsam_v2", "cpsam_v2",
+         "0f1cc3f7ecdd8a037a57c6c48d9d8921391be4cbce3fa9f13c3e3a2e1253c667"),
+    ),
+    "stardist": _listed(
+        _STARDIST,
+        ("2D_versatile_fluo", "python_2D_versatile_fluo.zip",
+         "4ad678d0758eed6e55625f1b5ae30771e59adb79f1239e09b9772eac8846c3dd"),
+        ("2D_versatile_he", "python_2D_versatile_he.zip",
+         "f1696ef0631bd7e1c0e5c0d3017e2b4c6a95e284c6aab9c22fc2f08317817b28"),
+        ("2D_paper_dsb2018", "python_2D_paper_dsb2018.zip",
+         "4c11cf68512341d9e8ce3d1278c64ceb8ac400582739f85fcab079a2e82840d2"),
+        ("2D_demo", "python_2D_demo.zip",
+         "a1efaebd7103db6236655bf158b6e21cf5b38d58ec77a509802244a89a260fa4"),
+    ),
+    "instanseg": _listed(
+        f"{_INSTANSEG}/instanseg_models_v0.1.1",
+        ("brightfield_nuclei", "brightfield_nuclei.zip"),
+        ("fluorescence_nuclei_and_cells", "fluorescence_nuclei_and_cells.zip"),
+    ) | _listed(
+        f"{_INSTANSEG}/instanseg_models_v0.1.2",
+        ("single_channel_nuclei", "single_channel_nuclei.zip"),
+    ),
+}
+
+
+def cache() -> Path:
+    """Where weights are kept by name. Unavailable if nothing says where that could be."""
+    given = os.environ.get(VARIABLE)
+    if given:
+        return Path(given)
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise Unavailable(f"no folder for weights: there is no home; set {VARIABLE}") from error
+    if sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return base / "libcell" / "models"
+
+
+def find(wanted: str, family: str) -> Weights:
+    """The weights that `wanted` means to networks of one family, their digest checked.
+
+    A known name means the cache folder, anything else a path (write `./nuclei` for a file that
+    is called like a known name). Unavailable where there is none, DataError where the content is
+    not what it was.
+    """
+    known = KNOWN[family].get(wanted)
+    if known:
+        return _cached(known, cache() / family / known.file)
+    path = Path(wanted)
+    if path.exists():
+        return Weights(path.absolute(), digests.of_path(path))
+    raise Unavailable(f"{wanted}: there is no such file, nor a known network of that name; "
+                      f"known to {family} are {', '.join(KNOWN[family])}")
+
+
+def command(known: Known, path: Path) -> str:
+    """The shell command that gets a file which is not there."""
+    return f"mkdir -p '{path.parent}' && curl -fL -o '{path}' {known.url}"
+
+
+def _cached(known: Known, path: Path) -> Weights:
+    if not path.is_file():
+        raise Unavailable(f"the weights {known.name} are not at {path}; get them with: "
+                          f"{command(known, path)}")
+    found = digests.of_file(path)
+    note = path.with_name(f"{path.name}.sha256")
+    expected, source = known.sha256, known.url
+    if not expected and note.exists():
+        expected, source = note.read_text().split()[0], str(note)
+    if expected and found != f"sha256:{expected}":
+        raise DataError(f"{path}: is not the file that it was: {found}, expected {expected} "
+                        f"(of {source}); remove it and get it again")
+    if not expected and os.access(path.parent, os.W_OK):
+        write_file(note, f"{found.removeprefix('sha256:')}  {path.name}\n".encode())
+    return Weights(path, found)
+
+
+def load_tensors(path: Path, trusted: str | None = None) -> dict[str, Any]:
+    """A checkpoint that torch saved: tensors by name, on the CPU.
+
+    Only tensors are unpickled. DataError for a file that needs more, unless `trusted` is its name:
+    then its code runs.
+    """
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=trusted != path.name)
+    except pickle.UnpicklingError as error:
+        raise DataError(f"{path}: holds code besides tensors, which is not run unless you trust "
+                        f"whoever made it and say so (--trust {path.name})") from error
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: not a checkpoint of torch ({first})") from error
+    if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
+        raise DataError(f"{path}: is no table of tensors by name (a state dict)")
+    return dict(content)
+
+
+def read_member(path: Path, ending: str) -> bytes:
+    """One file of a model that is a folder or a zip: the only one whose name ends like that.
+
+    A single file that ends so is the model itself.
+    """
+    if path.is_file() and path.name.endswith(ending):
+        return path.read_bytes()
+    if path.is_dir():
+        inside = {p.relative_to(path).as_posix(): p for p in path.rglob(f"*{ending}")}
+        names = sorted(inside)
+        if len(names) == 1:
+            return inside[names[0]].read_bytes()
+    else:
+        with _opened(path) as archive:
+            names = sorted(n for n in archive.namelist() if n.endswith(ending))
+            if len(names) == 1:
+                return archive.read(names[0])
+    raise DataError(f"{path}: holds {len(names)} files that end in {ending}, expected one")
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path}: neither a folder nor a readable zip ({error})") from error
