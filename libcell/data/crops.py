@@ -112,10 +112,25 @@ class CropStore:
     size_px: tuple[int, int]
     crops: zarr.Array
     masks: zarr.Array
+    compartments: tuple[str, ...]  # that have masks; the first is what the crops are centred on
+
+    def mask_array(self, compartment: str) -> zarr.Array:
+        """Masks (N,H,W) of one of `compartments`."""
+        if compartment == self.compartments[0]:
+            return self.masks
+        found = images.open_root(self.path).get(mask_name(compartment))
+        if not isinstance(found, zarr.Array):
+            raise DataError(f"{self.path}: holds no masks of {compartment!r}; it has "
+                            f"{', '.join(self.compartments)}")
+        return found
 
     def index(self) -> pa.Table:
         """Table `objects`, one row per crop in the order of the arrays."""
         return self._table("index.parquet", "objects")
+
+    def bags(self) -> pa.Table:
+        """Table `bags`: which crops form one bag. MissingInput if the store has none."""
+        return self._table("bags.parquet", "bags")
 
     def sequences(self) -> pa.Table:
         """Table `sequences`: which crops, in which order, follow one cell.
@@ -153,5 +168,12 @@ def open_crops(path: Path) -> CropStore:
     if not isinstance(crops, zarr.Array) or not isinstance(masks, zarr.Array):
         raise DataError(f"{path}: crops or masks are missing")
     height, width = attributes["size_px"]
-    return CropStore(path, attributes["n"], tuple(attributes["channels"]),
-                     attributes["compartment"], (height, width), crops, masks)
+    compartment = attributes["compartment"]
+    return CropStore(path, attributes["n"], tuple(attributes["channels"]), compartment,
+                     (height, width), crops, masks,
+                     (compartment, *attributes.get("further_masks", ())))
+
+
+def mask_name(compartment: str) -> str:
+    """The array that holds the masks of a further compartment."""
+    return f"masks_{compartment}"

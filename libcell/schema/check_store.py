@@ -120,6 +120,7 @@ def _check_crops(path: Path, root: zarr.Group, attributes: dict[str, Any]) -> li
     n, channels = attributes["n"], len(attributes["channels"])
     size = tuple(attributes["size_px"])
     wanted = {"crops": (n, channels, *size), "masks": (n, *size)}
+    wanted |= {f"masks_{name}": (n, *size) for name in attributes.get("further_masks", ())}
     found = []
     for name, shape in wanted.items():
         array = _node(root, name)

@@ -46,12 +46,19 @@ class Labels(GroupedStore):
 
 
 class Crops(Store):
-    """Crop store: `crops` (N,C,H,W) native dtype, `masks` (N,H,W) bool, `index.parquet`."""
+    """Crop store: `crops` (N,C,H,W) native dtype, `masks` (N,H,W) bool, `index.parquet`.
+
+    `masks` show the object that a crop was cut around. The masks of a further compartment (the
+    cell around a nucleus) are an array of the same shape, `masks_NAME`.
+    """
 
     schema_: Literal["crops/1"] = Field(alias="schema")
     n: int = Field(ge=0)
     channels: list[str] = Field(min_length=1)
-    compartment: str
+    compartment: str = Field(description="what the crops are centred on, and `masks` show")
+    further_masks: list[str] = Field(
+        default_factory=list, description="further compartments: `masks_NAME` for each"
+    )
     size_px: tuple[int, int] = Field(description="height, width")
     pixel_size_um: tuple[float, float] | None = Field(None, description="y, x")
 
