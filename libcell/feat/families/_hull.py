@@ -1,142 +1,204 @@
-"""Convex hulls of objects in whole numbers: area in pixels, largest and smallest width.
+"""Convex hulls of objects: area in pixels, largest and smallest width, circle around them.
 
 An object's hull is a left and a right chain of row ends. A right chain is the left chain of the
-mirrored object, so there is one kind only: points by (object, row), x as small as can be.
+mirrored object, so there is one kind only: points by row, x as small as can be. Positions count
+from the corner of the bounding box, in whole numbers.
 """
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from libcell.feat.families._groups import Groups
-from libcell.feat.families._index import ObjectIndex
+from libcell.compiled import compiled
+from libcell.feat.families._runs import Runs
 
-PAIRS = 2**20  # pairs of corners looked at in one go
+EMPTY = 2**62
+SLACK = 1 + 1e-12  # a corner is outside a circle only beyond rounding
 
 
-class Chain(NamedTuple):
-    """Points in ascending order of object, then row; int64 (m,) each."""
+class Hulls(NamedTuple):
+    """What the hulls tell, float64 (n,), px.
 
-    owner: np.ndarray
+    area         pixel centres in or on the hull of the object's pixels, each a diamond half a
+                 pixel around its centre (scikit-image's convex_hull_image)
+    widest       largest distance of two pixel centres
+    narrowest    smallest distance of parallel lines around the pixel centres
+    outer        largest distance across the outline of the hull's pixels, which runs half a
+                 pixel outside them (scikit-image's feret_diameter_max)
+    y, x, radius   smallest circle around the pixel centres, its centre from the box's corner
+    """
+
+    area: np.ndarray
+    widest: np.ndarray
+    narrowest: np.ndarray
+    outer: np.ndarray
     y: np.ndarray
     x: np.ndarray
+    radius: np.ndarray
 
 
-def hulls(index: ObjectIndex) -> dict[str, np.ndarray]:
-    """`ConvexArea`, `MaxFeretDiameter` and `MinFeretDiameter` of every object (n,)."""
-    if not len(index):
-        return {k: np.zeros(0) for k in ("ConvexArea", "MaxFeretDiameter", "MinFeretDiameter")}
-    left, right = (_convex(c) for c in _row_ends(index))
-    longest, narrowest = _widths(left, right, len(index))
-    return {"ConvexArea": _area(index, left, right),
-            "MaxFeretDiameter": longest, "MinFeretDiameter": narrowest}
+def hulls(runs: Runs) -> Hulls:
+    """The hulls of all objects."""
+    return Hulls(*_hulls(runs))
 
 
-def _row_ends(index: ObjectIndex) -> tuple[Chain, Chain]:
-    """First pixel, and mirrored last pixel, of every row of every object."""
-    owner = index.runs.owner
-    new = (np.diff(owner, prepend=-1) != 0) | (np.diff(index.run_y, prepend=-1) != 0)
-    first = np.flatnonzero(new)
-    last = np.append(first[1:], owner.size) - 1
-    where = owner[first], index.run_y[first]
-    return Chain(*where, index.run_x0[first]), Chain(*where, 1 - index.run_x1[last])
+@compiled
+def _hulls(runs: Runs) -> np.ndarray:
+    n = runs.area.size
+    found = np.zeros((7, n))
+    tallest = 0
+    for i in range(n):
+        tallest = max(tallest, runs.box[i, 2] - runs.box[i, 0])
+    rows = np.empty((2, tallest), np.int64)
+    chain = np.empty((2, 3 * tallest), np.int64)
+    ring = np.empty((2, 6 * tallest), np.int64)
+    for i in range(n):
+        height = runs.box[i, 2] - runs.box[i, 0]
+        _row_ends(runs, i, rows)
+        for stage in range(2):  # the hull of the pixels; that of the hull's pixels' diamonds
+            count = 0
+            for side in range(2):
+                corners = _hull(rows, side, height, stage, chain)
+                count = _join(chain, corners, side, ring, count)
+                if stage == 0:
+                    found[0, i] += _fill(chain, corners, rows, side, height)
+            if stage == 0:
+                found[2, i] = _narrowest(ring, count)
+                found[4, i], found[5, i], found[6, i] = _circle(ring, count)
+            found[1 + 2 * stage, i] = np.sqrt(float(_widest(ring, count))) / (1 + stage)
+        found[0, i] += height
+    return found
 
 
-def _convex(chain: Chain) -> Chain:
-    """The corners of a chain's hull.
-
-    A point on or inside the line between its neighbours is no corner, whoever they are: all
-    such points go at once, until there are none. Objects without any are done.
-    """
-    done = []
-    while chain.owner.size:
-        drop = np.zeros(chain.owner.size, bool)
-        drop[1:-1] = _inside(chain)
-        busy = np.zeros(int(chain.owner.max()) + 1, bool)
-        busy[chain.owner[drop]] = True
-        active = busy[chain.owner]
-        done.append(Chain(*(a[~active] for a in chain)))
-        chain = Chain(*(a[active & ~drop] for a in chain))
-    joined = Chain(*(np.concatenate(a) for a in zip(*done)))
-    order = np.lexsort((joined.y, joined.owner))
-    return Chain(*(a[order] for a in joined))
+@compiled
+def _row_ends(runs: Runs, i: int, rows: np.ndarray) -> None:
+    """Smallest x, and smallest -x, of every row of an object; a large number in empty rows."""
+    y0, x0 = runs.box[i, 0], runs.box[i, 1]
+    for y in range(runs.box[i, 2] - y0):
+        rows[0, y] = rows[1, y] = EMPTY
+    for r in range(runs.first[i], runs.first[i + 1]):
+        y = runs.y[r] - y0
+        rows[0, y] = min(rows[0, y], runs.x0[r] - x0)
+        rows[1, y] = min(rows[1, y], 1 - (runs.x1[r] - x0))
 
 
-def _inside(chain: Chain) -> np.ndarray:
-    owner, y, x = chain
-    along = (x[1:-1] - x[:-2]) * (y[2:] - y[:-2])
-    return (owner[:-2] == owner[2:]) & (along >= (x[2:] - x[:-2]) * (y[1:-1] - y[:-2]))
+@compiled
+def _hull(rows: np.ndarray, side: int, height: int, diamonds: int, chain: np.ndarray) -> int:
+    """Corners of one side's hull, of the pixels in rows or of their diamonds in half pixels."""
+    kept = 0
+    for y in range(height):
+        if rows[side, y] == EMPTY:
+            continue
+        if not diamonds:
+            kept = _add(chain, kept, y, rows[side, y])
+            continue
+        for step in range(3):
+            kept = _add(chain, kept, 2 * y + step - 1, 2 * rows[side, y] - step % 2)
+    return kept
 
 
-def _area(index: ObjectIndex, left: Chain, right: Chain) -> np.ndarray:
-    """Pixel centres in or on the hull of the objects' pixels, each a diamond half a pixel around
-    its centre (scikit-image's convex_hull_image with offset_coordinates)."""
-    rows = Groups(index.y1 - index.y0)
-    owner = rows.owner
-    y = np.arange(owner.size) + rows.spread(index.y0 - rows.starts)
-    lowest, highest = (_boundary(_diamonds(c), owner, y) for c in (left, right))
-    return rows.sum(1 - highest - lowest)
+@compiled
+def _add(chain: np.ndarray, kept: int, y: int, x: int) -> int:
+    """Add a point to a hull; one on or inside the line between its neighbours is no corner."""
+    while kept > 1 and (
+        (chain[1, kept - 1] - chain[1, kept - 2]) * (y - chain[0, kept - 2])
+        >= (x - chain[1, kept - 2]) * (chain[0, kept - 1] - chain[0, kept - 2])
+    ):
+        kept -= 1
+    chain[0, kept], chain[1, kept] = y, x
+    return kept + 1
 
 
-def _diamonds(chain: Chain) -> Chain:
-    """The hull of diamonds around a chain's corners, in half pixels."""
-    owner = np.repeat(chain.owner, 3)
-    y = (2 * chain.y[:, None] + (-1, 0, 1)).ravel()
-    x = (2 * chain.x[:, None] + (0, -1, 0)).ravel()
-    return _convex(Chain(owner, y, x))
+@compiled
+def _join(chain: np.ndarray, corners: int, side: int, ring: np.ndarray, count: int) -> int:
+    """The corners of both sides in order: down the left, up the right; their number so far."""
+    for k in range(corners):
+        at = k if side == 0 else corners - 1 - k
+        ring[0, count + k] = chain[0, at]
+        ring[1, count + k] = chain[1, at] if side == 0 else -chain[1, at]
+    return count + corners
 
 
-def _boundary(chain: Chain, owner: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Smallest x, px, not left of a chain in half pixels, at rows y of objects `owner` (m,)."""
-    tall = 2 * int(y.max()) + 4
-    at = np.searchsorted(chain.owner * tall + chain.y + 1, owner * tall + 2 * y + 1, "right") - 1
-    y0, x0 = chain.y[at], chain.x[at]
-    height = chain.y[at + 1] - y0
-    return -(-(x0 * height + (chain.x[at + 1] - x0) * (2 * y - y0)) // (2 * height))
+@compiled
+def _fill(chain: np.ndarray, corners: int, rows: np.ndarray, side: int, height: int) -> int:
+    """Set every row's end to the smallest x not left of the hull of diamonds around the corners;
+    minus the sum of them."""
+    wide = 0
+    for k in range(corners - 1, -1, -1):  # in place: a corner becomes three
+        y, x = 2 * chain[0, k], 2 * chain[1, k]
+        for step in range(3):
+            chain[0, 3 * k + step], chain[1, 3 * k + step] = y + step - 1, x - step % 2
+    kept = 0
+    for k in range(3 * corners):
+        kept = _add(chain, kept, chain[0, k], chain[1, k])
+    k = 0
+    for y in range(height):
+        while k + 2 < kept and chain[0, k + 1] <= 2 * y:
+            k += 1
+        y0, x0 = chain[0, k], chain[1, k]
+        high = chain[0, k + 1] - y0
+        rows[side, y] = -(-(x0 * high + (chain[1, k + 1] - x0) * (2 * y - y0)) // (2 * high))
+        wide -= rows[side, y]
+    return wide
 
 
-def _widths(left: Chain, right: Chain, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Largest and smallest distance (n,), px, of parallel lines around pixel centres.
-
-    The largest is between two corners; for the smallest one line holds an edge. 0 for a pixel,
-    and the smallest 0 for a straight line.
-    """
-    side = np.repeat([1, -1], [left.owner.size, right.owner.size])
-    owner = np.concatenate([left.owner, right.owner])
-    y = np.concatenate([left.y, right.y])
-    x = np.concatenate([left.x, -right.x])
-    order = np.lexsort((y * side, -side, owner))  # down the left, up the right
-    corners = np.column_stack([y, x])[order]
-    counts = np.bincount(owner, minlength=n)
-    longest, narrowest = np.zeros(n), np.zeros(n)
-    for start, stop in _blocks(counts):
-        block = slice(start, stop)
-        first = int(counts[:start].sum())
-        part = corners[first : first + int(counts[block].sum())]
-        longest[block], narrowest[block] = _of_block(part, counts[block])
-    return longest, narrowest
+@compiled
+def _widest(ring: np.ndarray, count: int) -> int:
+    """Largest squared distance of two corners."""
+    found = 0
+    for a in range(count):
+        for b in range(a):
+            found = max(found, (ring[0, a] - ring[0, b]) ** 2 + (ring[1, a] - ring[1, b]) ** 2)
+    return found
 
 
-def _blocks(counts: np.ndarray) -> list[tuple[int, int]]:
-    """Objects first to last + 1, so many that their pairs of corners fit into memory."""
-    cuts = np.flatnonzero(np.diff(np.cumsum(counts**2) // PAIRS)) + 1
-    edges = [0, *cuts.tolist(), len(counts)]
-    return [(a, b) for a, b in pairwise(edges) if a < b]
+@compiled
+def _narrowest(ring: np.ndarray, count: int) -> float:
+    """Smallest width: one of the two lines holds a side of the hull. 0 for a point or line."""
+    found = np.inf
+    for a in range(count):
+        b = (a + 1) % count
+        dy, dx = ring[0, b] - ring[0, a], ring[1, b] - ring[1, a]
+        if dy == 0 and dx == 0:
+            continue
+        across = 0
+        for c in range(count):
+            off = dy * (ring[1, c] - ring[1, a]) - dx * (ring[0, c] - ring[0, a])
+            across = max(across, abs(off))
+        found = min(found, across / np.sqrt(float(dy * dy + dx * dx)))
+    return found if found < np.inf else 0.0
 
 
-def _of_block(corners: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    objects = Groups(counts)
-    after = np.arange(len(corners)) + 1
-    after[objects.stops - 1] = objects.starts
-    edge = corners[after] - corners
-    length = np.hypot(edge[:, 0], edge[:, 1])
-    # every corner (group) with every corner of its object
-    pairs = Groups(objects.spread(counts))
-    other = np.arange(pairs.stops[-1]) + pairs.spread(objects.spread(objects.starts) - pairs.starts)
-    dy, dx = (corners[other, k] - pairs.spread(corners[:, k]) for k in (0, 1))
-    distance = pairs.largest(dy * dy + dx * dx)
-    across = pairs.largest(np.abs(pairs.spread(edge[:, 0]) * dx - pairs.spread(edge[:, 1]) * dy))
-    width = np.divide(across, length, where=length > 0, out=np.full(len(corners), np.inf))
-    width = objects.smallest(width)
-    return np.sqrt(objects.largest(distance)), np.where(np.isfinite(width), width, 0.0)
+@compiled
+def _circle(ring: np.ndarray, count: int) -> tuple[float, float, float]:
+    """Smallest circle around the corners (Welzl 1991, without recursion): y, x, radius."""
+    y, x, square = float(ring[0, 0]), float(ring[1, 0]), 0.0
+    for a in range(1, count):
+        if _within(ring, a, y, x, square):
+            continue
+        y, x, square = float(ring[0, a]), float(ring[1, a]), 0.0
+        for b in range(a):
+            if _within(ring, b, y, x, square):
+                continue
+            y, x = (ring[0, a] + ring[0, b]) / 2, (ring[1, a] + ring[1, b]) / 2
+            square = (ring[0, a] - y) ** 2 + (ring[1, a] - x) ** 2
+            for c in range(b):
+                if not _within(ring, c, y, x, square):
+                    y, x = _through(ring, a, b, c)
+                    square = (ring[0, a] - y) ** 2 + (ring[1, a] - x) ** 2
+    return y, x, np.sqrt(square)
+
+
+@compiled
+def _within(ring: np.ndarray, k: int, y: float, x: float, square: float) -> bool:
+    return (ring[0, k] - y) ** 2 + (ring[1, k] - x) ** 2 <= square * SLACK
+
+
+@compiled
+def _through(ring: np.ndarray, a: int, b: int, c: int) -> tuple[float, float]:
+    """Centre of the circle through three corners, y and x."""
+    by, bx = ring[0, b] - ring[0, a], ring[1, b] - ring[1, a]
+    cy, cx = ring[0, c] - ring[0, a], ring[1, c] - ring[1, a]
+    twice = 2.0 * (bx * cy - by * cx)
+    b2, c2 = by * by + bx * bx, cy * cy + cx * cx
+    return ring[0, a] + (bx * c2 - cx * b2) / twice, ring[1, a] + (cy * b2 - by * c2) / twice

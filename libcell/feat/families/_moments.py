@@ -1,51 +1,69 @@
 """Moments of the masks up to third order, from the runs of pixels."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from libcell.feat.families._index import ObjectIndex
+from libcell.compiled import compiled
+from libcell.feat.families._runs import Runs
 
 ORDERS = 4  # 0 to 3
 
 
-def centroids(index: ObjectIndex) -> tuple[np.ndarray, np.ndarray]:
-    """Mean y and x of each object's pixels, float64 (n,), px."""
-    length = index.run_x1 - index.run_x0
-    middle = (index.run_x0 + index.run_x1 - 1) / 2
-    area = index.runs.sum(length)
-    return index.runs.sum(index.run_y * length) / area, index.runs.sum(middle * length) / area
+class Moments(NamedTuple):
+    """Sums of y^p x^q over each object's pixels, as [p, q, object].
 
-
-def moments(index: ObjectIndex, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Sum of (y' - y)**p (x' - x)**q over each object's pixels, float64 (n,4,4) as [:, p, q].
-
-    `y` and `x` (n,) are the origins. Sums along a run are closed formulas around its middle,
-    so nothing large is subtracted from something large.
+    y, x      (n,) centroids, px in the label image
+    spatial   (4,4,n) from the corner of the bounding box
+    central   (4,4,n) from the centroid; the first ones are 0 and not what rounding leaves
     """
-    n = (index.run_x1 - index.run_x0).astype(np.float64)
-    d = (index.run_x0 + index.run_x1 - 1) / 2 - index.runs.spread(x)
-    spread = n * (n * n - 1) / 12  # sum of squares around the run's middle
-    along = (n, n * d, n * d * d + spread, n * d**3 + 3 * d * spread)
-    across = index.run_y - index.runs.spread(y)
-    found = np.empty((len(index), ORDERS, ORDERS))
-    power = np.ones_like(across)
-    for p in range(ORDERS):
-        for q in range(ORDERS):
-            found[:, p, q] = index.runs.sum(power * along[q])
-        power = power * across
-    return found
+
+    y: np.ndarray
+    x: np.ndarray
+    spatial: np.ndarray
+    central: np.ndarray
 
 
-def central_moments(index: ObjectIndex) -> np.ndarray:
-    """The same around the centroids; the first ones are 0 and not what rounding leaves."""
-    found = moments(index, *centroids(index))
-    found[:, 0, 1] = found[:, 1, 0] = 0
-    return found
+def moments(runs: Runs) -> Moments:
+    """Moments of every object, float64."""
+    return Moments(*_moments(runs))
+
+
+@compiled
+def _moments(runs: Runs) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    n = runs.area.size
+    spatial, central = np.zeros((4, 4, n)), np.zeros((4, 4, n))
+    y, x = np.empty(n), np.empty(n)
+    for i in range(n):
+        top, left, area = float(runs.box[i, 0]), float(runs.box[i, 1]), runs.area[i]
+        _add(runs, i, top, left, spatial)
+        y[i], x[i] = top + spatial[1, 0, i] / area, left + spatial[0, 1, i] / area
+        _add(runs, i, y[i], x[i], central)
+        central[0, 1, i] = central[1, 0, i] = 0.0
+    return y, x, spatial, central
+
+
+@compiled
+def _add(runs: Runs, i: int, y0: float, x0: float, total: np.ndarray) -> None:
+    """Sums along a run are closed formulas around its middle, so nothing large is subtracted
+    from something large."""
+    for r in range(runs.first[i], runs.first[i + 1]):
+        n = float(runs.x1[r] - runs.x0[r])
+        d = (runs.x0[r] + runs.x1[r] - 1) / 2 - x0
+        spread = n * (n * n - 1) / 12  # sum of squares around the run's middle
+        power = 1.0
+        for p in range(4):
+            total[p, 0, i] += power * n
+            total[p, 1, i] += power * (n * d)
+            total[p, 2, i] += power * (n * d * d + spread)
+            total[p, 3, i] += power * (n * d * d * d + 3 * d * spread)
+            power *= runs.y[r] - y0
 
 
 def inertia(central: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Variances of y and x and their covariance (n,), px², from central moments (n,4,4)."""
-    area = central[:, 0, 0]
-    return central[:, 2, 0] / area, central[:, 0, 2] / area, central[:, 1, 1] / area
+    """Variances of y and x and their covariance (n,), px², from central moments (4,4,n)."""
+    area = central[0, 0]
+    return central[2, 0] / area, central[0, 2] / area, central[1, 1] / area
 
 
 def eigenvalues(yy: np.ndarray, xx: np.ndarray, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

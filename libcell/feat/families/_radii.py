@@ -1,80 +1,114 @@
 """Distances of an object's pixels to the nearest pixel outside it."""
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy import ndimage
 
-from libcell.feat.families._index import ObjectIndex
-
-LONGEST = 255  # px, side of a box up to which the squares below fit uint16
-BATCH = 2**16  # pixels in a stack: what stays in the cache
+from libcell.compiled import compiled
+from libcell.feat.families._runs import Runs
 
 
-def squared_distances(index: ObjectIndex) -> np.ndarray:
-    """Squared Euclidean distance of every pixel to the nearest one outside its object.
+class Radii(NamedTuple):
+    """Largest, mean and median distance of an object's pixels, float64 (n,), px."""
 
-    int32 (p,), px², in the order of `index.pixels`. Other objects and everything beyond the image
-    are outside.
-    """
-    height, width = index.y1 - index.y0, index.x1 - index.x0
-    small = (height <= LONGEST) & (width <= LONGEST)
-    along = _along_rows(index)
-    found = np.zeros(along.size, np.int32)
-    for i in np.flatnonzero(~small).tolist():
-        part = slice(index.each.starts[i], index.each.stops[i])
-        found[part] = _large(index, i, part)
-    for chosen in _batches(np.flatnonzero(small), height, width):
-        _stacked(index, chosen, along, found)
+    largest: np.ndarray
+    mean: np.ndarray
+    median: np.ndarray
+
+
+def radii(runs: Runs) -> Radii:
+    """Euclidean distances; other objects and everything beyond the image are outside."""
+    return Radii(*_radii(runs))
+
+
+@compiled
+def _radii(runs: Runs) -> np.ndarray:
+    """By rows, then by columns, exact in whole numbers and in time that grows with the box alone
+    (Meijster, Roerdink and Hesselink 2000)."""
+    n = runs.area.size
+    found = np.zeros((3, n))
+    tallest, widest, largest = 0, 0, 0
+    for i in range(n):
+        height, width = runs.box[i, 2] - runs.box[i, 0] + 2, runs.box[i, 3] - runs.box[i, 1]
+        tallest, widest, largest = (max(tallest, height), max(widest, width),
+                                    max(largest, height * width))
+    scratch = np.empty(largest, np.int64)
+    parabola, start = np.empty(tallest, np.int64), np.empty(tallest, np.int64)
+    reach = min(tallest, widest + 2) // 2 + 1
+    count = np.zeros(reach * reach + 1, np.int64)
+    for i in range(n):
+        height, width = runs.box[i, 2] - runs.box[i, 0] + 2, runs.box[i, 3] - runs.box[i, 1]
+        along = scratch[: height * width].reshape(width, height)  # a column is contiguous
+        _along_rows(runs, i, along)
+        total, most = 0.0, 0
+        for x in range(width):
+            far, sums = _down_column(along[x], parabola, start, count)
+            total, most = total + sums, max(most, far)
+        area = runs.area[i]
+        found[0, i], found[1, i] = np.sqrt(float(most)), total / area
+        found[2, i] = _median(count, area)
+        count[: most + 1] = 0
     return found
 
 
-def _along_rows(index: ObjectIndex) -> np.ndarray:
-    """Squared distance of every pixel to the end of its run (p,)."""
-    length = index.run_x1 - index.run_x0
-    to_left = (index.x - np.repeat(index.run_x0 - 1, length)).astype(np.int32)
-    to_right = np.repeat(length.astype(np.int32) + 1, length) - to_left
-    return np.minimum(to_left, to_right) ** 2
+@compiled
+def _along_rows(runs: Runs, i: int, along: np.ndarray) -> None:
+    """Squared distance of every pixel to the end of its run, 0 outside, as (X,Y)."""
+    along[:] = 0
+    y0, x0 = runs.box[i, 0] - 1, runs.box[i, 1]
+    for r in range(runs.first[i], runs.first[i + 1]):
+        y, a, b = runs.y[r] - y0, runs.x0[r], runs.x1[r]
+        for x in range(a, b):
+            nearest = min(x - a + 1, b - x)
+            along[x - x0, y] = nearest * nearest
 
 
-def _batches(chosen: np.ndarray, height: np.ndarray, width: np.ndarray) -> list[np.ndarray]:
-    """Objects of about one size together, so that a stack of their boxes is mostly full."""
-    chosen = chosen[np.lexsort((width[chosen], height[chosen] // 8))]
-    room = np.maximum(height[chosen] + 2, 8) * np.maximum(width[chosen], 8)
-    return np.split(chosen, np.flatnonzero(np.diff(np.cumsum(room) // BATCH)) + 1)
+@compiled
+def _down_column(
+    along: np.ndarray, parabola: np.ndarray, start: np.ndarray, count: np.ndarray
+) -> tuple[int, float]:
+    """Count the pixels of a column by squared distance; the largest, and the sum of distances."""
+    last = 0  # of the parabolas over rows whose lowest is the distance, from which row on
+    parabola[0], start[0] = 0, 0
+    for y in range(1, along.size):
+        while last >= 0 and (_over(along, parabola[last], start[last])
+                             > _over(along, y, start[last])):
+            last -= 1
+        if last < 0:
+            last, parabola[0], start[0] = 0, y, 0
+            continue
+        other = parabola[last]
+        cross = 1 + (y * y - other * other + along[y] - along[other]) // (2 * (y - other))
+        if cross < along.size:
+            last += 1
+            parabola[last], start[last] = y, cross
+    most, total = 0, 0.0
+    for y in range(along.size - 1, -1, -1):
+        if along[y] > 0:
+            square = _over(along, parabola[last], y)
+            count[square] += 1
+            total += np.sqrt(float(square))
+            most = max(most, square)
+        if y == start[last]:
+            last -= 1
+    return most, total
 
 
-def _stacked(
-    index: ObjectIndex, chosen: np.ndarray, along: np.ndarray, found: np.ndarray
-) -> None:
-    """Fill `found` for the objects `chosen`: the distance transform's second pass, by columns.
-
-    Felzenszwalb and Huttenlocher (2012), min over rows of along² + rows², here for all boxes of
-    a stack (row, object, column) at once and only as far as the largest distance reaches.
-    """
-    if not chosen.size:
-        return
-    counts = index.each.counts[chosen]
-    pixel = np.arange(counts.sum()) + np.repeat(
-        index.each.starts[chosen] - (np.cumsum(counts) - counts), counts)
-    y = index.y[pixel] - np.repeat(index.y0[chosen], counts) + 1
-    x = index.x[pixel] - np.repeat(index.x0[chosen], counts)
-    shape = (int(y.max()) + 2, len(chosen), int(x.max()) + 1)
-    place = (y * shape[1] + np.repeat(np.arange(len(chosen)), counts)) * shape[2] + x
-    rows = np.zeros(shape, np.uint16)
-    rows.ravel()[place] = along[pixel]
-    nearest, candidate = rows.copy(), np.empty_like(rows)
-    step = 1
-    while step**2 < nearest.max():
-        np.add(rows, np.uint16(step**2), out=candidate)
-        np.minimum(nearest[step:], candidate[:-step], out=nearest[step:])
-        np.minimum(nearest[:-step], candidate[step:], out=nearest[:-step])
-        step += 1
-    found[pixel] = nearest.ravel()[place]
+@compiled
+def _over(along: np.ndarray, row: int, y: int) -> int:
+    """Height at row y of the parabola over a row."""
+    return (y - row) * (y - row) + along[row]
 
 
-def _large(index: ObjectIndex, i: int, part: slice) -> np.ndarray:
-    """The same of object `i` by scipy, whose time does not grow with the radius."""
-    y, x = index.y[part] - index.y0[i] + 1, index.x[part] - index.x0[i] + 1
-    mask = np.zeros((y.max() + 2, x.max() + 2), bool)
-    mask[y, x] = True
-    distance = ndimage.distance_transform_edt(mask)[y, x]
-    return np.rint(distance**2).astype(np.int32)
+@compiled
+def _median(count: np.ndarray, area: int) -> float:
+    """Median root of whole numbers that are counted; of two in the middle their mean."""
+    low, high, seen, square = -1, -1, 0, -1
+    while high < 0:
+        square += 1
+        seen += count[square]
+        if low < 0 and seen > (area - 1) // 2:
+            low = square
+        if seen > area // 2:
+            high = square
+    return (np.sqrt(float(low)) + np.sqrt(float(high))) / 2

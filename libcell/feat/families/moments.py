@@ -9,13 +9,7 @@ import numpy as np
 
 from libcell.feat.families._column import Column
 from libcell.feat.families._index import ObjectIndex
-from libcell.feat.families._moments import (
-    ORDERS,
-    central_moments,
-    eigenvalues,
-    inertia,
-    moments,
-)
+from libcell.feat.families._moments import ORDERS, eigenvalues, inertia
 
 NAME = "moments"
 PER_CHANNEL = False
@@ -46,14 +40,13 @@ def measure(
     labels: np.ndarray, image: np.ndarray | None, index: ObjectIndex
 ) -> dict[str, np.ndarray]:
     """Features of every object in `labels` (Y,X); see `columns`. `image` is not looked at."""
-    spatial = moments(index, index.y0, index.x0)
-    central = central_moments(index)
-    area = central[:, 0, 0]
-    normal = {(p, q): central[:, p, q] / area ** ((p + q) / 2 + 1) for p, q in NORMALIZED}
+    spatial, central = index.moments.spatial, index.moments.central
+    area = central[0, 0]
+    normal = {(p, q): central[p, q] / area ** ((p + q) / 2 + 1) for p, q in NORMALIZED}
     yy, xx, xy = inertia(central)
     tensor = {"0_0": xx, "0_1": -xy, "1_0": -xy, "1_1": yy}
-    found = {f"SpatialMoment_{p}_{q}": spatial[:, p, q] for p, q in PLAIN}
-    found |= {f"CentralMoment_{p}_{q}": central[:, p, q] for p, q in PLAIN}
+    found = {f"SpatialMoment_{p}_{q}": spatial[p, q] for p, q in PLAIN}
+    found |= {f"CentralMoment_{p}_{q}": central[p, q] for p, q in PLAIN}
     found |= {f"NormalizedMoment_{p}_{q}": v for (p, q), v in normal.items()}
     found |= {f"HuMoment_{k}": v for k, v in enumerate(_hu(normal))}
     found |= {f"InertiaTensor_{k}": v for k, v in tensor.items()}

@@ -1,11 +1,12 @@
 """Size and shape of each object's mask, in pixels: CellProfiler's AreaShape.
 
 CellProfiler (and cp_measure) take these from scikit-image's regionprops, and so they are defined
-here: area, box, centroid, ellipse of the same second moments, perimeter, Euler number, convex
-area, solidity, extent. The rest follows CellProfiler where the two differ:
+here: area, box, centroid, ellipse of the same second moments, perimeters, Euler number, filled and
+convex area, solidity, extent. The rest follows CellProfiler where the two differ:
 
 - Feret diameters are distances between pixel centres (centrosome); scikit-image's
-  feret_diameter_max goes around the pixels of the hull and is up to 2 px longer.
+  feret_diameter_max goes around the pixels of the hull, is up to 2 px longer and is here the
+  OuterFeretDiameter.
 - Radii are distances to the nearest pixel outside the object, another object or beyond the image.
 - Orientation is in degrees.
 
@@ -16,11 +17,10 @@ perimeter is 0.
 import numpy as np
 
 from libcell.feat.families._column import Column
-from libcell.feat.families._hull import hulls
 from libcell.feat.families._index import ObjectIndex
-from libcell.feat.families._moments import central_moments, centroids, eigenvalues, inertia
-from libcell.feat.families._outline import euler_number, perimeter
-from libcell.feat.families._radii import squared_distances
+from libcell.feat.families._moments import eigenvalues, inertia
+from libcell.feat.families._outline import outlines
+from libcell.feat.families._radii import radii
 
 NAME = "shape"
 PER_CHANNEL = False
@@ -41,6 +41,7 @@ COLUMNS = (
     ("EquivalentDiameter", "px", "of the circle with the same area"),
     ("EulerNumber", "1", "8-connected parts minus holes"),
     ("Extent", "1", "area / BoundingBoxArea"),
+    ("FilledArea", "px²", "pixels, those in holes included"),
     ("FormFactor", "1", "4 pi area / perimeter²"),
     ("MajorAxisLength", "px", "of the ellipse with the same second moments"),
     ("MinorAxisLength", "px", "of the ellipse with the same second moments"),
@@ -50,7 +51,9 @@ COLUMNS = (
     ("MeanRadius", "px", "mean distance of the pixels to the outside"),
     ("MedianRadius", "px", "median distance of the pixels to the outside"),
     ("Orientation", "degrees", "from the y axis to the major axis, -90 to 90; -45 without one"),
+    ("OuterFeretDiameter", "px", "largest width of the outline around the convex hull's pixels"),
     ("Perimeter", "px", "length of the outline through pixel centres"),
+    ("PerimeterCrofton", "px", "length of the outline from crossings in four directions"),
     ("Solidity", "1", "area / ConvexArea"),
 )
 
@@ -64,15 +67,20 @@ def measure(
     labels: np.ndarray, image: np.ndarray | None, index: ObjectIndex
 ) -> dict[str, np.ndarray]:
     """Features of every object in `labels` (Y,X); see `columns`. `image` is not looked at."""
-    area = index.each.counts.astype(np.float64)
-    around = perimeter(index)
-    round_part = np.divide(4 * np.pi * area, around**2, where=around > 0,
+    area = index.by_run.area.astype(np.float64)
+    around, hull, radius = outlines(index.by_run), index.hulls, radii(index.by_run)
+    round_part = np.divide(4 * np.pi * area, around.perimeter**2, where=around.perimeter > 0,
                            out=np.full(len(index), np.nan))
-    found = {"Area": area, **_box(index, area), **_ellipse(index), **hulls(index),
-             **_radii(index), "Perimeter": around, "EulerNumber": euler_number(index),
-             "EquivalentDiameter": np.sqrt(4 * area / np.pi),
-             "FormFactor": round_part, "Compactness": around**2 / (4 * np.pi * area)}
-    found["Solidity"] = area / found["ConvexArea"]
+    found = {"Area": area, **_box(index, area), **_ellipse(index),
+             "Perimeter": around.perimeter, "PerimeterCrofton": around.crofton,
+             "EulerNumber": around.euler, "FilledArea": around.filled,
+             "ConvexArea": hull.area, "Solidity": area / hull.area,
+             "MaxFeretDiameter": hull.widest, "MinFeretDiameter": hull.narrowest,
+             "OuterFeretDiameter": hull.outer,
+             "MaximumRadius": radius.largest, "MeanRadius": radius.mean,
+             "MedianRadius": radius.median,
+             "EquivalentDiameter": np.sqrt(4 * area / np.pi), "FormFactor": round_part,
+             "Compactness": around.perimeter**2 / (4 * np.pi * area)}
     return {f"AreaShape_{name}": found[name] for name, _, _ in COLUMNS}
 
 
@@ -86,21 +94,14 @@ def _box(index: ObjectIndex, area: np.ndarray) -> dict[str, np.ndarray]:
 
 def _ellipse(index: ObjectIndex) -> dict[str, np.ndarray]:
     """Centroid, and the axes of the ellipse with the same second moments."""
-    y, x = centroids(index)
-    yy, xx, xy = inertia(central_moments(index))
+    yy, xx, xy = inertia(index.moments.central)
     large, small = eigenvalues(yy, xx, xy)
     ratio = np.divide(small, large, where=large > 0, out=np.ones(len(index)))
     # what is rounding would choose between 90 and -90 degrees, or any angle for a square
     xy = np.where(np.abs(xy) > ROUND * large, xy, 0.0)
     angle = np.degrees(np.arctan2(2 * xy, yy - xx)) / 2
     circular = large - small <= ROUND * large
-    return {"Center_X": x, "Center_Y": y, "Eccentricity": np.sqrt(1 - ratio),
+    return {"Center_X": index.moments.x, "Center_Y": index.moments.y,
+            "Eccentricity": np.sqrt(1 - ratio),
             "MajorAxisLength": 4 * np.sqrt(large), "MinorAxisLength": 4 * np.sqrt(small),
             "Orientation": np.where(circular, -45.0, angle)}
-
-
-def _radii(index: ObjectIndex) -> dict[str, np.ndarray]:
-    ordered = np.sqrt(index.each.ordered(squared_distances(index)))
-    middle = (index.each.counts - 1) / 2
-    return {"MaximumRadius": index.each.largest(ordered), "MeanRadius": index.each.mean(ordered),
-            "MedianRadius": index.each.at(ordered, middle)}
