@@ -18,7 +18,8 @@ LOCATION = re.compile(
     r"[^_]+_Location_.*"
     r"|[^_]+_AreaShape_Center_.*"
     r"|.*_BoundingBox(Minimum|Maximum)_.*"
-    r"|[^_]+_(Number_Object_Number|Parent_.*)"  # numbers run in raster order: position again
+    # objects' numbers run in raster order: position again
+    r"|[^_]+_(Number_Object_Number|Parent_.*|Neighbors_.*ObjectNumber_.*)"
     r"|[yxz][01]?|touches_border"  # from the objects table
 )
 ORIENTATION = re.compile(r".*_Orientation")
