@@ -1,0 +1,56 @@
+"""Backbones: from pixels (B,C,H,W) to features (B,F). By short name, or any name timm knows.
+
+All take any number of channels. Where timm's network is made for one size of picture
+(transformers, mixers), it is made for ours.
+"""
+
+from typing import Any
+
+from torch import nn
+
+from libcell.errors import UsageFault
+from libcell.nn import torchvision_ops
+
+TIMM = {
+    "efficientnetv2_s": "tf_efficientnetv2_s",
+    "efficientnetv2_m": "tf_efficientnetv2_m",
+    "vit_s": "vit_small_patch16_224",
+    "vit_b": "vit_base_patch16_224",
+    "vit_b32": "vit_base_patch32_224",
+    "mixer_b": "mixer_b16_224",
+    "mixer_b32": "mixer_b32_224",
+    "convnext_t": "convnext_tiny",
+    "convnext_s": "convnext_small",
+    "swin_t": "swin_tiny_patch4_window7_224",
+    "swin_s": "swin_small_patch4_window7_224",
+}
+HYBRIDS = {"resnet18_vit_b1": "resnet18", "resnet101_vit_b1": "resnet101"}
+NAMES = ("resnet18", "resnet50", "resnet101", "densenet121", "densenet161", "densenet169",
+         "efficientnet_b0", "efficientnet_b1", *TIMM, *HYBRIDS)
+
+
+def build(name: str, channels: int, size: tuple[int, int]) -> nn.Module:
+    """An untrained backbone for pictures (channels, *size); its width is `num_features`.
+
+    UsageFault for an unknown name, or a size that the network cannot take.
+    """
+    torchvision_ops.load()
+    import timm
+
+    spelled = name.replace("-", "_")
+    if spelled in HYBRIDS:
+        from libcell.nn.backbones.hybrid import hybrid
+
+        return hybrid(HYBRIDS[spelled], channels, size)
+    known = TIMM.get(spelled, spelled)
+    if not timm.is_model(known):
+        raise UsageFault(f"--backbone {name}: there is none; use {', '.join(NAMES)}, or any that "
+                         "timm.list_models() names")
+    settings: dict[str, Any] = {"pretrained": False, "num_classes": 0, "in_chans": channels}
+    if timm.models.get_pretrained_cfg_value(known, "fixed_input_size"):
+        settings["img_size"] = size
+    try:
+        return timm.create_model(known, **settings)
+    except (AssertionError, ValueError) as error:
+        raise UsageFault(f"--backbone {name} cannot take pictures of {size[0]} x {size[1]} px "
+                         f"({error}); choose another --size") from error

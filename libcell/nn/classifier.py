@@ -1,0 +1,64 @@
+"""A backbone and a head: what `cell-train cnn` trains, rebuilt from a model's card."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from libcell.errors import DataError
+from libcell.nn import backbones, heads, pixels
+
+
+class Classifier(nn.Module):
+    """Normalised pixels (B,C,H,W) to scores (B,K) before softmax."""
+
+    def __init__(self, backbone: nn.Module, head: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, batch: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.backbone(batch))
+        return scores
+
+
+def build(network: Mapping[str, Any], classes: int) -> Classifier:
+    """An untrained classifier from the card's `network`: backbone, channels, size_px, head."""
+    height, width = network["size_px"]
+    backbone = backbones.build(network["backbone"], network["channels"], (height, width))
+    width = int(backbone.num_features)  # type: ignore[arg-type]
+    head = heads.build(network["head"]["name"], width, classes, network["head"]["options"])
+    return Classifier(backbone, head)
+
+
+def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: str) -> Classifier:
+    """A trained one from a model's card and tensors, in evaluation mode.
+
+    DataError, naming `what`, if the tensors do not fit the card.
+    """
+    made = build(card["network"], len(card["classes"]))
+    state = {k: torch.from_numpy(np.array(v)) for k, v in tensors.items()}
+    try:
+        made.load_state_dict(state)
+    except RuntimeError as error:
+        text = str(error).splitlines()[-1].strip()
+        raise DataError(f"{what}: its weights are not of the network that its card states "
+                        f"({text})") from error
+    return made.eval()
+
+
+def prepare(
+    crops: np.ndarray | Tensor, masks: np.ndarray | Tensor, contract: Mapping[str, Any],
+    device: torch.device,
+) -> Tensor:
+    """What the network is fed, from crops (B,C,H,W) and masks (B,H,W) of a store, by the card's
+    `input`: scaled to its size, normalised, the mask as the last channel where it asks for it."""
+    size = contract["size_px"][0], contract["size_px"][1]
+    how = contract["normalisation"]
+    made = pixels.normalise(pixels.shape(crops, size, how, device), how)
+    if not contract["mask_channel"]:
+        return made
+    mask = pixels.fit_size(pixels.to_float(masks, device)[:, None], size)
+    return torch.cat([made, mask], dim=1)

@@ -1,0 +1,67 @@
+"""Heads: from a backbone's features to a score per class. The folder is the list.
+
+A head is a file here, named as `--head` names it, that holds
+
+    SUMMARY = "One linear layer."
+    @dataclass(frozen=True)
+    class Options: ...              # str, int, float or bool fields, each with a default
+    def build(in_features: int, classes: int, options: Options) -> nn.Module
+
+where the module takes (B, in_features) float and gives (B, classes) scores before softmax.
+`--head-options a=1,b=2` sets fields. A field `text: str` takes the content of FILE in
+`--head NAME:FILE`; a model's card keeps all options, `text` too, so it needs no file later.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from libcell.errors import UsageFault
+
+
+def names() -> list[str]:
+    """All heads, without importing any."""
+    found = Path(__file__).parent.glob("*.py")
+    return sorted(p.stem.replace("_", "-") for p in found if not p.stem.startswith("_"))
+
+
+def load(name: str) -> Any:
+    """A head's module. UsageFault if there is none of that name."""
+    if name not in names():
+        raise UsageFault(f"--head {name}: there is none; there are {', '.join(names())}")
+    return importlib.import_module(f"libcell.nn.heads.{name.replace('-', '_')}")
+
+
+def options(name: str, given: Mapping[str, Any]) -> Any:
+    """A head's options with `given` values, which may still be text. UsageFault names a wrong one.
+    """
+    kind = load(name).Options
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    unknown = sorted(set(given) - set(fields))
+    if unknown:
+        known = ", ".join(fields) or "none"
+        raise UsageFault(f"--head {name}: unknown option {', '.join(unknown)}; it has {known}")
+    return kind(**{k: _value(name, k, v, fields[k].default) for k, v in given.items()})
+
+
+def build(name: str, in_features: int, classes: int, given: Mapping[str, Any]) -> nn.Module:
+    """The head `name` with its options (see `options`)."""
+    made: nn.Module = load(name).build(in_features, classes, options(name, given))
+    return made
+
+
+def _value(head: str, name: str, value: Any, default: Any) -> Any:
+    """The value as the option's own type, which its default tells."""
+    if isinstance(default, bool) and isinstance(value, str):
+        if value.lower() not in ("true", "false"):
+            raise UsageFault(f"--head {head}: {name}={value}: expected true or false")
+        return value.lower() == "true"
+    try:
+        return type(default)(value)
+    except ValueError as error:
+        expected = {int: "a whole number", float: "a number"}.get(type(default), "text")
+        raise UsageFault(f"--head {head}: {name}={value}: expected {expected}") from error
