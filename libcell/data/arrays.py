@@ -24,8 +24,9 @@ def create(
     chunks: Sequence[int],
     shards: Sequence[int] | None,
     axes: Sequence[str],
+    compressor: Any = None,
 ) -> zarr.Array:
-    """Create a zstd-1 array in `group`; an earlier one of that name is replaced.
+    """Create an array in `group`, zstd-1 unless told; an earlier one of that name is replaced.
 
     `chunks` is what one read decodes, `shards` (multiples of `chunks`) what one task writes.
     """
@@ -35,7 +36,7 @@ def create(
         dtype=dtype,
         chunks=tuple(chunks),
         shards=tuple(shards) if shards else None,
-        compressors=ZstdCodec(level=1),
+        compressors=compressor or ZstdCodec(level=1),
         dimension_names=list(axes),
         fill_value=False if np.dtype(dtype) == bool else 0,
         overwrite=True,

@@ -18,7 +18,7 @@ import pyarrow as pa
 import zarr
 
 from libcell.data import arrays, groups, images, tables
-from libcell.data.shards import ShardWriter
+from libcell.data.shards import ShardWriter, codec
 from libcell.errors import DataError, MissingInput
 from libcell.schema import versions
 
@@ -47,8 +47,8 @@ def create(
                                   ("masks", bool, ("n", "y", "x"), size)):
         found = store.get(name)
         if not isinstance(found, zarr.Array) or found.shape != (n, *one):
-            arrays.create(store, name, (n, *one), kind, axes=axes,
-                          chunks=(CHUNK, *one), shards=(rows, *one))
+            arrays.create(store, name, (n, *one), kind, axes=axes, chunks=(CHUNK, *one),
+                          shards=(rows, *one), compressor=codec(np.dtype(kind)))
     return rows
 
 

@@ -6,22 +6,36 @@ https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.htm
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import zarr
 from google_crc32c import value as crc32c
-from numcodecs.zstd import compress
+from numcodecs import blosc, zstd
+from zarr.codecs import BloscCodec
 
 ABSENT = 2**64 - 1  # offset and length of a chunk that holds the fill value alone
 LEVEL = 1
+LZ4 = BloscCodec(typesize=2, cname="lz4", clevel=5, shuffle="bitshuffle", blocksize=2**18)
+blosc.use_threads = False  # its threads write their blocks in the order in which they finish
+
+
+def codec(dtype: np.dtype) -> BloscCodec | None:
+    """What suits pixels of that type; None: zstd.
+
+    A camera's 12 to 14 bits in 16: Blosc's bit shuffle with lz4 is smaller than zstd (0.40 beside
+    0.46, 0.36 beside 0.40), 3 times as fast to write and twice to read. On 8 bits, and on masks,
+    zstd is much smaller.
+    """
+    return LZ4 if dtype.itemsize == 2 else None
 
 
 class ShardWriter:
     """One shard of `array`, whose chunks span all axes but the first.
 
     `add` the chunks in order; the file appears by `close`, whole or not at all. Only an array
-    that `libcell.data.arrays.create` made is understood (zstd, index at the end, fill 0).
+    that `libcell.data.arrays.create` made is understood (zstd or `LZ4`, index at the end, fill 0).
     """
 
     def __init__(self, array: zarr.Array, root: Path, start: int):
@@ -37,6 +51,7 @@ class ShardWriter:
         self._index = np.full((shards[0] // chunks[0], 2), ABSENT, "<u8")
         self._chunk = chunks
         self._dtype = array.dtype
+        self._compress = _compressor(array)
         self._next = 0
         self._rows = min(shards[0], array.shape[0] - start)
         self._offset = 0
@@ -51,7 +66,7 @@ class ShardWriter:
             raise ValueError(f"chunk is {values.shape} {values.dtype}, expected {self._chunk} "
                              f"{self._dtype}")
         if values.any():
-            packed = compress(np.ascontiguousarray(values), LEVEL)
+            packed = self._compress(np.ascontiguousarray(values))
             self._file.write(packed)
             self._index[self._next] = self._offset, len(packed)
             self._offset += len(packed)
@@ -81,3 +96,10 @@ class ShardWriter:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.abandon() if kind else self.close()
+
+
+def _compressor(array: zarr.Array) -> Callable[[np.ndarray], bytes]:
+    if isinstance(array.compressors[0], BloscCodec):
+        return lambda values: blosc.compress(values, b"lz4", LZ4.clevel, blosc.BITSHUFFLE,
+                                             LZ4.blocksize)
+    return lambda values: zstd.compress(values, LEVEL)
