@@ -149,7 +149,8 @@ def large_field(job: Job, options: Options, source: Source) -> Iterator[tuple[st
     from libcell.data import open as opening
     from libcell.segment.kernels.threshold import ThresholdParams
     from libcell.segment.tiles.cut import Cut
-    from libcell.segment.tiles.field import TileFailed, segment_large
+    from libcell.segment.tiles.field import segment_large
+    from libcell.segment.tiles.frame import TileFailed
 
     params = ThresholdParams(**parameters(options, opening.image(source)))
     cut = Cut(source, 0, options.channel, options.compartment, options.tile, params)

@@ -1,11 +1,10 @@
 """From roots to labels 1..N: counting pixels over tiles, dropping objects, renumbering."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from libcell.segment.kernels.params import ThresholdParams
 from libcell.segment.kernels.window import Box
 
 
@@ -15,6 +14,17 @@ class RootCounts(NamedTuple):
     ids: np.ndarray
     counts: np.ndarray
     touches_border: np.ndarray
+
+
+class Kept(Protocol):
+    """Which objects remain: sizes in pixels within [min, max], and whether at the border too."""
+
+    @property
+    def min_area_px(self) -> int: ...
+    @property
+    def max_area_px(self) -> int | None: ...
+    @property
+    def clear_border(self) -> bool: ...
 
 
 def count_roots(roots: np.ndarray, origin: Sequence[int], full_shape: Sequence[int]) -> RootCounts:
@@ -42,7 +52,7 @@ def merge_counts(parts: Iterable[RootCounts]) -> RootCounts:
     return RootCounts(ids, counts, touches)
 
 
-def final_ids(found: RootCounts, params: ThresholdParams) -> np.ndarray:
+def final_ids(found: RootCounts, params: Kept) -> np.ndarray:
     """The roots that remain, int64 sorted (raster order); the label is the position + 1."""
     keep = found.counts >= params.min_area_px
     if params.max_area_px is not None:

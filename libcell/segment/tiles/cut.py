@@ -1,6 +1,7 @@
 """How a frame is cut into tiles, and what each pass is handed."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -9,7 +10,24 @@ from libcell.data.image import Image
 from libcell.data.images import SHARD, Source
 from libcell.segment.kernels.threshold import ThresholdParams
 
-__all__ = ["SHARD", "Cut", "Window", "corners", "flat", "read_window", "stacked"]
+__all__ = ["SHARD", "Cut", "FrameCut", "Window", "corners", "flat", "read_window", "stacked"]
+
+
+class FrameCut(Protocol):
+    """One frame of a field of view and how it is cut; a method's own adds how it segments."""
+
+    @property
+    def source(self) -> Source: ...
+    @property
+    def t(self) -> int: ...
+    @property
+    def compartment(self) -> str: ...
+    @property
+    def tile(self) -> int: ...
+
+    def image(self) -> Image:
+        """The field of view."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from libcell.data import digests, images, labels
 from libcell.data.images import Source
 from libcell.segment.kernels import threshold
 from libcell.segment.kernels.threshold import RootCounts
-from libcell.segment.tiles.cut import SHARD, Cut, flat, read_window, stacked
+from libcell.segment.tiles.cut import SHARD, Cut, FrameCut, flat, read_window, stacked
 
 
 def create_labels(source: Source, root: Path, link: str | None, compartment: str) -> None:
@@ -50,10 +50,21 @@ def find_roots(cut: Cut, y0: int, x0: int, level: float, store: Path) -> str:
             cut.params, level,
         )
         halo = (halo[0] * 2, halo[1] * 2)
+    return keep_roots(stacked(roots), y0, x0, window.full, store)
+
+
+def keep_roots(
+    roots: np.ndarray, y0: int, x0: int, full: tuple[int, ...], store: Path
+) -> str:
+    """Write a tile's seeds (Z,Y,X) where the labels are made from; the name of their counts.
+
+    A single plane has no border above and below.
+    """
     array = zarr.open_array(str(store), mode="r+")
     height, width = roots.shape[-2:]
-    array[:, y0 : y0 + height, x0 : x0 + width] = stacked(roots)
-    found = threshold.count_roots(roots, (0, y0, x0)[skip:], window.full[skip:])
+    array[:, y0 : y0 + height, x0 : x0 + width] = roots
+    skip = 1 if full[0] == 1 else 0
+    found = threshold.count_roots(flat(roots), (0, y0, x0)[skip:], full[skip:])
     name = f"{store.name}-{y0}-{x0}.npz"
     np.savez(store.parent / name, **found._asdict())
     return name
@@ -66,7 +77,7 @@ def load_counts(path: Path) -> RootCounts:
 
 
 def write_labels(
-    cut: Cut, y0: int, x0: int, store: Path, kept: Path, root: Path
+    cut: FrameCut, y0: int, x0: int, store: Path, kept: Path, root: Path
 ) -> dict[str, str]:
     """Final labels of one shard, written into every level; `kept` are the seeds that remain."""
     array = zarr.open_array(str(store), mode="r")

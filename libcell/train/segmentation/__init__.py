@@ -1,0 +1,1 @@
+"""What `cell-train segmenter` learns from: fields prepared once, crops drawn and changed."""
