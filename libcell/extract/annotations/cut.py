@@ -9,9 +9,9 @@ import pyarrow as pa
 from PIL import Image as Pillow
 
 from libcell.data import crops, tables
-from libcell.extract.annotations import masks
 from libcell.extract.annotations.index import RUNS, runs_of
 from libcell.extract.annotations.pixels import Kind, as_kind, decode_picture
+from libcell.extract.annotations.runs import Runs
 
 Pieces = list[tuple[Path, int, int]]  # rows first:stop of a part file
 
@@ -90,7 +90,7 @@ def _same(names: list[str], first: int, stop: int) -> Iterator[tuple[int, int]]:
 
 
 def _native(
-    pixels: np.ndarray, runs: masks.Runs, boxes: np.ndarray, made: np.ndarray, inside: np.ndarray,
+    pixels: np.ndarray, runs: Runs, boxes: np.ndarray, made: np.ndarray, inside: np.ndarray,
     shape: Shape,
 ) -> None:
     """Boxes as they are, each in the middle of its crop; 0 around them."""
@@ -107,7 +107,7 @@ def _native(
 
 
 def _resized(
-    pixels: np.ndarray, runs: masks.Runs, boxes: np.ndarray, made: np.ndarray, inside: np.ndarray,
+    pixels: np.ndarray, runs: Runs, boxes: np.ndarray, made: np.ndarray, inside: np.ndarray,
     shape: Shape,
 ) -> None:
     """Boxes padded with 0 to squares, then resized: pixels by area, masks to the nearest."""

@@ -31,7 +31,7 @@ def draw_labels(
         runs = runs_of(rows)
         values = rows.column("Metadata_Label").to_numpy()
         runs.paint_labels(plane, values)
-        claimed += int(runs.areas().sum())
+        claimed += runs.area()
         every += list(zip(values.tolist(), rows.column("Metadata_Annotation").to_pylist()))
     seen = set(np.unique(plane).tolist()) - {0}
     hidden = [(source, item, "hidden below other objects")

@@ -11,12 +11,14 @@ from libcell.data import omissions, tables
 from libcell.data.image import object_ids
 from libcell.errors import CellError, DataError
 from libcell.extract.annotations import masks
-from libcell.extract.annotations.document import Document, read
+from libcell.extract.annotations.document import Document, gather
 from libcell.extract.annotations.pictures import Picture
 from libcell.extract.annotations.pixels import decode_picture
+from libcell.extract.annotations.runs import Runs
 
 RUNS = ("run_y", "run_x", "run_length")  # columns of the parts alone: the masks
-EMPTY = 4  # an outline [[]] has nothing in it, either: its box counts
+NOTHING = masks.Found(masks.Spans(*(np.zeros(0, np.int64),) * 4, np.zeros((0, 4), np.int64),
+                                  np.zeros(0, np.int64), np.zeros((0, 2), np.int64)), [])
 
 
 @dataclass(frozen=True)
@@ -101,28 +103,14 @@ def _index_picture(rows: pa.Table, text: Path, picture: Picture, choice: Choice)
         height, width, kind = _measure(picture)
     except CellError as error:
         reason = str(error)
-        none = _objects(rows.slice(0, 0), masks.decode([], 1), picture, choice, (1, 1))
+        none = _objects(rows.slice(0, 0), NOTHING, picture, choice, (1, 1))
         return _Indexed(none, [(i, reason) for i in ids], None)
     spans = [np.column_stack([rows.column(f"{n}_{i}").to_numpy() for i in (0, 1)])
              for n in ("outline", "box")]
-    outlines = list(read(text, spans[0]))
-    boxes = list(read(text, np.where(spans[0][:, 1:] > EMPTY, 0, spans[1])))
-    codes = masks.encode(outlines, boxes, height, width)
-    faults = [str(c) if isinstance(c, masks.Unusable) else "" for c in codes]
-    if not choice.crowd:
-        crowd = rows.column("crowd").to_pylist()
-        faults = [f or ("crowd: outline of many objects (see --crowd)" if c else "")
-                  for f, c in zip(faults, crowd)]
-    good = [i for i, fault in enumerate(faults) if not fault]
-    runs = masks.decode([codes[i] for i in good], height)  # type: ignore[misc]
-    empty = runs.areas() == 0
-    for i in np.flatnonzero(empty).tolist():
-        faults[good[i]] = "no pixel inside the image"
-    if empty.any():
-        good = [i for i in good if not faults[i]]
-        runs = masks.decode([codes[i] for i in good], height)  # type: ignore[misc]
-    objects = _objects(rows.take(good), runs, picture, choice, (height, width))
-    return _Indexed(objects, [(ids[i], f) for i, f in enumerate(faults) if f], kind)
+    crowd = rows.column("crowd").to_numpy() & (not choice.crowd)
+    found = masks.find(masks.Texts(*gather(text, *spans)), height, width, crowd)
+    objects = _objects(rows, found, picture, choice, (height, width))
+    return _Indexed(objects, [(ids[i], f) for i, f in enumerate(found.faults) if f], kind)
 
 
 def _measure(picture: Picture) -> tuple[int, int, tuple[int, str]]:
@@ -139,13 +127,16 @@ def _measure(picture: Picture) -> tuple[int, int, tuple[int, str]]:
 
 
 def _objects(
-    rows: pa.Table, runs: masks.Runs, picture: Picture, choice: Choice, size: tuple[int, int]
+    rows: pa.Table, found: masks.Found, picture: Picture, choice: Choice, size: tuple[int, int]
 ) -> pa.Table:
-    """Table `objects` with the runs of the masks as further columns."""
+    """Table `objects` of those without a fault, with the runs of the masks as further columns."""
+    good = np.array([not f for f in found.faults], bool)
+    rows, made = rows if good.all() else rows.filter(pa.array(good)), found.spans
     n = rows.num_rows
     label = rows.column("label").to_numpy()
-    y0, x0, y1, x1 = runs.boxes().T
-    centre = runs.centroids()
+    y0, x0, y1, x1 = made.boxes[good].T
+    areas = made.areas[good]
+    centre = made.sums[good] / areas[:, None]
     own = dict(picture.columns)
     keys = {k: pa.array([own.pop(k)] * n, pa.string())
             for k in ("Metadata_Plate", "Metadata_Well", "Metadata_Site")}
@@ -158,7 +149,7 @@ def _objects(
         "Metadata_Label": label,
         "Metadata_Compartment": [choice.compartment] * n,
         "y": centre[:, 0], "x": centre[:, 1], "y0": y0, "x0": x0, "y1": y1, "x1": x1,
-        "area_px": runs.areas(),
+        "area_px": areas,
         "touches_border": (y0 == 0) | (x0 == 0) | (y1 == size[0]) | (x1 == size[1]),
         "Metadata_Class": rows.column("class") if told is None
         else pa.array([told] * n, pa.string()),
@@ -168,14 +159,15 @@ def _objects(
     }
     if choice.crowd:
         columns["Metadata_Crowd"] = rows.column("crowd")
-    offsets = np.searchsorted(runs.owner, np.arange(n + 1)).astype(np.int32)
-    masks_of = {name: pa.ListArray.from_arrays(offsets, pa.array(values.astype(np.int32)))
-                for name, values in zip(RUNS, (runs.y, runs.x, runs.length))}
+    counts = made.counts[good]  # an object with a fault has no runs
+    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+    masks_of = {name: pa.ListArray.from_arrays(offsets, pa.array(values))
+                for name, values in zip(RUNS, (made.y, made.x, made.length))}
     return tables.from_columns("objects", columns | masks_of)
 
 
-def runs_of(rows: pa.Table) -> masks.Runs:
+def runs_of(rows: pa.Table) -> Runs:
     """The masks of some rows of a part."""
     lists = [rows.column(name).combine_chunks() for name in RUNS]
     counts = lists[0].value_lengths().to_numpy()
-    return masks.Runs.of(counts, *(one.flatten().to_numpy() for one in lists))
+    return Runs.of(counts, *(one.flatten().to_numpy() for one in lists))

@@ -2,71 +2,146 @@
 
 pycocotools draws a polygon with rounded slopes that depend on where in the image it lies (a
 tie of `y + slope * step` falls to one side or the other with the size of y), so a polygon
-moved into its bounding box gives other pixels: about one in a thousand. Its run-length code
-costs no more for the whole image than for a box, though; only filling the whole image does.
-So outlines are coded in their image, and the runs are painted where they are wanted.
-
-Runs are columns first, as COCO counts: pixel (y, x) of an image is number x * height + y.
+moved into its bounding box gives other pixels: about one in a thousand. So outlines are drawn in
+their image, as runs of pixels (`spans`), and painted where they are wanted.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
-from pycocotools import mask as coco
 
-AT_ONCE = 200  # pycocotools' arithmetic overflows on thousands of masks in one call
+from libcell.extract.annotations import codes, numbers, spans
+from libcell.extract.annotations.spans import Spans
+
 FAR = 8  # outlines this many image sizes outside cost memory and have nothing inside
-BITS = 5  # of a number in one character of the code
-LONGEST = 7  # characters of a number: 2^35 pixels
+CROWD = "crowd: outline of many objects (see --crowd)"
 
 
 class Unusable(ValueError):
     """Why an outline has no mask."""
 
 
-def encode(
-    outlines: Sequence[Any], boxes: Sequence[Any], height: int, width: int
-) -> list[bytes | Unusable]:
-    """The run-length code of each object in an image of `height` x `width` px, or why it has none.
+@dataclass(frozen=True)
+class Found:
+    """Masks of n objects, and why some have none: `faults` (n,), "" where there is one."""
+
+    spans: Spans
+    faults: list[str]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """JSON of n objects within `text` (bytes, uint8): `outlines` and `boxes` (n,2), the first byte
+    and the length of each, 0 where there is none."""
+
+    text: np.ndarray
+    outlines: np.ndarray
+    boxes: np.ndarray
+
+    def outline(self, i: int) -> Any:
+        return self._value(self.outlines[i])
+
+    def box(self, i: int) -> Any:
+        return self._value(self.boxes[i])
+
+    def _value(self, span: np.ndarray) -> Any:
+        start, length = span.tolist()
+        return msgspec.json.decode(self.text[start : start + length].data) if length else None
+
+
+def find(texts: Texts, height: int, width: int, left_out: np.ndarray) -> Found:
+    """The mask of each object in an image of `height` x `width` px, or why it has none.
 
     An outline is a list of polygons, one flat polygon, or run lengths (compressed or not); where
-    it is None or empty the box (x, y, width, height) is the mask.
+    it is None or empty the box (x, y, width, height) is the mask. Objects that are `left_out`
+    (n,) have faults of their own, or else are crowds.
     """
-    made: list[bytes | Unusable | None] = []
-    polygons: list[list[float]] = []
-    parts: list[tuple[int, int, int]] = []  # object, its first polygon, how many
-    for i, (outline, box) in enumerate(zip(outlines, boxes)):
+    values, ends, parts, plain = numbers.polygons(texts.text, texts.outlines)
+    plain &= ~_far(values, ends, parts, FAR * max(height, width))
+    parts[~plain] = 0
+    others = _Others(height, width, [values], [ends], ends[-1], len(ends) - 1, parts)
+    faults = [""] * len(plain)
+    for i in np.flatnonzero(~plain).tolist():
         try:
-            if isinstance(outline, dict):
-                made.append(_runs_given(outline, height, width))
-            elif outline and (not isinstance(outline, list) or any(outline)):
-                some = _polygons(outline, max(height, width))
-                parts.append((i, len(polygons), len(some)))
-                polygons += some
-                made.append(None)
-            else:
-                made.append(_box(box, height, width))
+            others.take(i, texts)
         except Unusable as fault:
-            made.append(fault)
-    codes = [code for first in range(0, len(polygons), AT_ONCE)
-             for code in coco.frPyObjects(polygons[first : first + AT_ONCE], height, width)]
-    for i, first, count in parts:
-        joined = codes[first] if count == 1 else coco.merge(codes[first : first + count])
-        made[i] = joined["counts"]
-    return made  # type: ignore[return-value]
+            faults[i] = str(fault)
+    for i in np.flatnonzero(left_out).tolist():
+        faults[i] = faults[i] or CROWD
+        parts[i] = others.columns[i] = 0
+    made = Spans(*spans.draw(*others.arrays(), height, width))
+    for i in np.flatnonzero(made.areas == 0).tolist():
+        faults[i] = faults[i] or "no pixel inside the image"
+    return Found(made, faults)
 
 
-def _polygons(outline: Any, edge: int) -> list[list[float]]:
-    """The polygons of an object, checked: pycocotools takes what it is given."""
+def _far(values: np.ndarray, ends: np.ndarray, parts: np.ndarray, limit: int) -> np.ndarray:
+    """Whether an object has a coordinate beyond the limit."""
+    beyond = np.flatnonzero(np.abs(values) > limit)
+    polygons = np.searchsorted(ends, beyond, "right") - 1
+    counts = np.bincount(polygons, minlength=len(ends))
+    before = np.concatenate([[0], np.cumsum(counts)])
+    far: np.ndarray = before[parts[:, 1]] > before[parts[:, 0]]
+    return far
+
+
+class _Others:
+    """Outlines that are no plain polygons, one by one, behind those that are."""
+
+    def __init__(self, height: int, width: int, values: list[np.ndarray], ends: list[np.ndarray],
+                 used: int, number: int, parts: np.ndarray):
+        self.height, self.width = height, width
+        self._values, self._ends, self._used, self._number = values, ends, int(used), number
+        self._parts, self.columns = parts, np.zeros_like(parts)
+        self._starts: list[np.ndarray] = []
+        self._lengths: list[np.ndarray] = []
+        self._runs = 0
+
+    def take(self, i: int, texts: Texts) -> None:
+        """Add object i; Unusable where it has no mask."""
+        outline = texts.outline(i)
+        if isinstance(outline, dict):
+            self._add_runs(i, lengths_given(outline, self.height, self.width))
+        elif outline and (not isinstance(outline, list) or any(outline)):
+            self._add_polygons(i, polygons_given(outline, max(self.height, self.width)))
+        else:
+            x, y, width, height = box_given(texts.box(i), self.height, self.width)
+            corners = [x, y, x, y + height, x + width, y + height, x + width, y]
+            self._add_polygons(i, [corners])  # maskApi.c, rleFrBbox
+
+    def _add_polygons(self, i: int, some: list[list[float]]) -> None:
+        self._parts[i] = self._number, self._number + len(some)
+        self._values += [np.array(one, np.float64) for one in some]
+        self._ends.append(self._used + np.cumsum([len(one) for one in some]))
+        self._number, self._used = self._number + len(some), int(self._ends[-1][-1])
+
+    def _add_runs(self, i: int, lengths: np.ndarray) -> None:
+        ends = np.cumsum(lengths)
+        inside = lengths[1::2] > 0
+        self._lengths.append(lengths[1::2][inside])
+        self._starts.append((ends - lengths)[1::2][inside])
+        self.columns[i] = self._runs, self._runs + len(self._starts[-1])
+        self._runs = int(self.columns[i, 1])
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What `spans.draw` asks for, but for the size of the image."""
+        none = [np.empty(0, np.int64)]
+        return (np.concatenate(self._values), np.concatenate(self._ends), self._parts,
+                np.concatenate(none + self._starts), np.concatenate(none + self._lengths),
+                self.columns)
+
+
+def polygons_given(outline: Any, edge: int) -> list[list[float]]:
+    """The polygons of an object, checked. Unusable where they are none."""
     if not isinstance(outline, list):
         raise Unusable("outline is neither polygons nor run lengths")
     some = outline if isinstance(outline[0], list) else [outline]
     for polygon in some:
         if not isinstance(polygon, list):
             raise Unusable("outline mixes polygons and numbers")
-        if len(polygon) < 6:
+        if len(polygon) < 2 * numbers.CORNERS:
             raise Unusable("polygon of fewer than 3 points")
         if len(polygon) % 2:
             raise Unusable("polygon with an odd number of coordinates")
@@ -80,183 +155,30 @@ def _polygons(outline: Any, edge: int) -> list[list[float]]:
     return some
 
 
-def _box(box: Any, height: int, width: int) -> bytes:
-    """pycocotools' own mask of a box, which may have fractions."""
+def box_given(box: Any, height: int, width: int) -> list[float]:
+    """x, y, width and height of a box, which may have fractions, checked. Unusable if it is none."""
     if box is None:
         raise Unusable("neither outline nor box")
-    numbers = isinstance(box, list) and all(isinstance(v, int | float) for v in box)
-    if not numbers or len(box) != 4:
+    if not isinstance(box, list) or len(box) != 4 or not all(
+            isinstance(v, int | float) for v in box):
         raise Unusable("box that is not four numbers")
     if box[2] <= 0 or box[3] <= 0:
         raise Unusable("box without width or height")
     if max(map(abs, box)) > FAR * max(height, width):
         raise Unusable("box far outside the image")
-    code: bytes = coco.frPyObjects(np.array([box], np.float64), height, width)[0]["counts"]
-    return code
+    return box
 
 
-def _runs_given(outline: dict[str, Any], height: int, width: int) -> bytes:
-    """Run lengths as they are in the file, compressed; refused unless they fill the image."""
+def lengths_given(outline: dict[str, Any], height: int, width: int) -> np.ndarray:
+    """Run lengths (m,) int64, background first. Unusable unless they fill the image."""
     if list(outline.get("size") or []) != [height, width]:
         raise Unusable("run lengths of another image size")
     counts = outline.get("counts")
-    if isinstance(counts, list):
-        fits = all(type(c) is int and c >= 0 for c in counts)
-        if not fits or sum(counts) != height * width:
-            raise Unusable("run lengths that do not fill the image")
-        packed: bytes = coco.frPyObjects([{"size": [height, width], "counts": counts}],
-                                         height, width)[0]["counts"]
-        return packed
-    code = counts.encode() if isinstance(counts, str) else b""
-    try:
-        lengths, _ = _counts([code])
-    except Unusable:
-        lengths = np.array([-1])
-    if (lengths < 0).any() or lengths.sum() != height * width:
+    found = np.array([-1])
+    if isinstance(counts, list) and all(type(c) is int and c >= 0 for c in counts):
+        found = np.array(counts, np.int64)
+    elif isinstance(counts, str):
+        found = codes.lengths(np.frombuffer(counts.encode(), np.uint8))
+    if (found < 0).any() or found.sum() != height * width:
         raise Unusable("run lengths that do not fill the image")
-    return code
-
-
-def _counts(codes: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """The run lengths (m,) int64 that codes stand for, and each one's object (m,).
-
-    A number is little-endian characters of 5 bits, a sixth says that more follow; from the
-    fourth on it is the difference to the one before the last (maskApi.c, rleFrString).
-    """
-    code = np.frombuffer(b"".join(codes), np.uint8) - np.uint8(48)  # below 48 wraps to above 63
-    if not len(code):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    ends = np.flatnonzero(code < 32)
-    if code.max() > 63 or not len(ends) or ends[-1] != len(code) - 1:
-        raise Unusable("run lengths that cannot be decoded")
-    sizes = np.diff(ends, prepend=-1)
-    longest = int(sizes.max())
-    if longest > LONGEST:
-        raise Unusable("run lengths that cannot be decoded")
-    first = ends - sizes + 1
-    values = (code[first] & 31).astype(np.int64)
-    for place in range(1, longest):
-        more = np.flatnonzero(sizes > place)
-        values[more] |= (code[first[more] + place] & 31).astype(np.int64) << (BITS * place)
-    values -= np.where(code[ends] & 16, np.int64(1) << (BITS * sizes), 0)
-    bytes_of = np.cumsum([len(c) for c in codes])
-    owner = np.repeat(np.arange(len(codes)), np.diff(
-        np.searchsorted(ends, bytes_of), prepend=0))
-    rank = _rank(owner)
-    for parity in (0, 1):
-        chain = np.flatnonzero((rank % 2 == parity) & (rank > 0))
-        values[chain] = _cumulated(values[chain], owner[chain])
-    return values, owner
-
-
-def _rank(owner: np.ndarray) -> np.ndarray:
-    """0, 1, 2, ... within each object; `owner` ascends."""
-    first = np.flatnonzero(np.diff(owner, prepend=-1))
-    return np.arange(len(owner)) - np.repeat(first, np.diff(first, append=len(owner)))
-
-
-def _cumulated(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Running sum within each object, its own value included."""
-    if not len(values):
-        return values
-    total = np.cumsum(values)
-    first = np.flatnonzero(np.diff(owner, prepend=-1))
-    before = total[first] - values[first]
-    return total - np.repeat(before, np.diff(first, append=len(owner)))
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Masks of n objects as runs of pixels, each within one column, ordered by object.
-
-    `owner`, `y`, `x`, `length` (m,) int64: the object (0..n-1), the first pixel, how many below
-    each other.
-    """
-
-    n: int
-    owner: np.ndarray
-    y: np.ndarray
-    x: np.ndarray
-    length: np.ndarray
-
-    def areas(self) -> np.ndarray:
-        """Pixels of each object (n,) int64."""
-        return np.bincount(self.owner, self.length, self.n).astype(np.int64)
-
-    def boxes(self) -> np.ndarray:
-        """y0, x0, y1, x1 of each object (n,4) int64, the end exclusive; 0 without a pixel."""
-        found = np.zeros((self.n, 4), np.int64)
-        if len(self.owner):
-            first = np.flatnonzero(np.diff(self.owner, prepend=-1))
-            ends = self.y + self.length
-            found[self.owner[first]] = np.column_stack([
-                np.minimum.reduceat(self.y, first), np.minimum.reduceat(self.x, first),
-                np.maximum.reduceat(ends, first), np.maximum.reduceat(self.x, first) + 1])
-        return found
-
-    def centroids(self) -> np.ndarray:
-        """y, x of each object (n,2) float64, NaN without a pixel; sums are exact."""
-        ys = self.length * self.y + self.length * (self.length - 1) // 2
-        sums = [np.bincount(self.owner, v, self.n) for v in (ys, self.length * self.x)]
-        with np.errstate(invalid="ignore"):
-            return np.column_stack(sums) / self.areas()[:, None]
-
-    @classmethod
-    def of(cls, counts: np.ndarray, y: np.ndarray, x: np.ndarray, length: np.ndarray) -> "Runs":
-        """Runs of which `counts` (n,) tell how many each object has."""
-        return cls(len(counts), np.repeat(np.arange(len(counts)), counts), y, x, length)
-
-    def some(self, first: int, stop: int) -> "Runs":
-        """Objects first:stop, numbered from 0."""
-        a, b = np.searchsorted(self.owner, [first, stop])
-        return Runs(stop - first, self.owner[a:b] - first, self.y[a:b], self.x[a:b],
-                    self.length[a:b])
-
-    def paint(self, masks: np.ndarray, corners: np.ndarray) -> None:
-        """Set each object's pixels in its own `masks[i]` (H,W), whose (0,0) is image pixel
-        `corners[i]` (n,2: y, x). The object must lie inside."""
-        _, height, width = masks.shape
-        y, x = (v - corners[self.owner, axis] for axis, v in enumerate((self.y, self.x)))
-        first = (self.owner * height + y) * width + x
-        masks.reshape(-1)[_pixels(first, self.length, width)] = True
-
-    def paint_labels(self, image: np.ndarray, labels: np.ndarray) -> None:
-        """Set label `labels[i]` at the pixels of object i in `image` (Y,X); later ones win."""
-        width = image.shape[1]
-        values = np.repeat(labels[self.owner], self.length)
-        image.reshape(-1)[_pixels(self.y * width + self.x, self.length, width)] = values
-
-
-def _pixels(first: np.ndarray, length: np.ndarray, step: int) -> np.ndarray:
-    """Flat places of the pixels of runs that begin at `first` and go down, `step` apart."""
-    ends = np.cumsum(length)
-    inside = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - length, length)
-    return np.repeat(first, length) + inside * step
-
-
-def decode(codes: Sequence[bytes], heights: np.ndarray | int) -> Runs:
-    """The runs of n codes; `heights` (n,) or one: rows of each object's image."""
-    lengths, owner = _counts(codes)
-    ends = _cumulated(lengths, owner)
-    filled = (_rank(owner) & 1 == 1) & (lengths > 0)
-    lengths, owner, starts = lengths[filled], owner[filled], (ends - lengths)[filled]
-    height = np.broadcast_to(np.asarray(heights, np.int64), len(codes))[owner]
-    x, y = starts // height, starts % height
-    columns = (y + lengths - 1) // height + 1
-    if (columns > 1).any():  # a run that goes on at the top of the next column
-        return _split(len(codes), owner, starts, lengths, height, columns)
-    return Runs(len(codes), owner, y, x, lengths)
-
-
-def _split(
-    n: int, owner: np.ndarray, starts: np.ndarray, lengths: np.ndarray, height: np.ndarray,
-    columns: np.ndarray,
-) -> Runs:
-    """Runs cut where a column ends."""
-    which = np.repeat(np.arange(len(owner)), columns)
-    number = _rank(which)
-    height = height[which]
-    x = starts[which] // height + number
-    begin = np.maximum(starts[which], x * height)
-    end = np.minimum(starts[which] + lengths[which], (x + 1) * height)
-    return Runs(n, owner[which], begin - x * height, x, end - begin)
+    return found

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco
 
-from libcell.extract.annotations.masks import AT_ONCE
-
+AT_ONCE = 200  # codes made in one call
 BAND = 1024  # columns read at once
 ReadColumns = Callable[[slice], np.ndarray]
 
