@@ -115,6 +115,7 @@ BUNDLE: dict[str, tuple[str, ...]] = {
     "layout.parquet": ("layout",),
     "objects.parquet": ("objects",),
     "features.parquet": ("features",),
+    "gates.parquet": ("gates",),
     "scores.parquet": ("scores",),
     "predictions.parquet": ("predictions",),
     "transforms.parquet": ("transforms",),

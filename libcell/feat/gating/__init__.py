@@ -1,0 +1,1 @@
+"""Gates: thresholds on features that say which class an object truly is."""
