@@ -1,0 +1,1 @@
+"""Nuclei, cells and cytoplasm of one field of view under the same numbers."""
