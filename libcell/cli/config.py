@@ -1,4 +1,7 @@
-"""Options from a TOML file: `--config FILE` or `CELL_CONFIG`; below the command line and CELL_*."""
+"""Options from a TOML file (`--config FILE` or `CELL_CONFIG`) and from a method's presets.
+
+Below the command line and CELL_*; a file wins over a preset.
+"""
 
 import json
 import os
@@ -9,20 +12,32 @@ from libcell.errors import DataError, MissingInput, UsageFault
 
 
 def default_map(room: str, args: list[str]) -> dict[str, Any]:
-    """Defaults per method of a room, from the file that the arguments or CELL_CONFIG name.
+    """Defaults per method of a room: those of a preset, then of a file, that the arguments or
+    the environment name.
 
     A file holds options of any method at its top, and tables `[segment]` and
     `[segment.threshold]` for one command or one method, the narrower one winning.
     """
-    path = _config_path(args)
-    if path is None:
+    path = _named(args, "--config", "CELL_CONFIG")
+    preset = _named(args, "--preset", f"CELL_{room}_PRESET".upper())
+    if path is None and preset is None:
         return {}
     from libcell.run import registry
 
-    content = _load(path)
     method = next((a for a in args if a in registry.names(room)), None)
     if method is None:
         return {}
+    filed = _of_file(room, method, path) if path else {}
+    presets = registry.load(room, method).presets
+    chosen = presets.get(preset or str(filed.get("preset")), {})
+    return {method: _as_lists({**chosen, **filed}, room, method)}
+
+
+def _of_file(room: str, method: str, path: str) -> dict[str, Any]:
+    """What a file says for one method."""
+    from libcell.run import registry
+
+    content = _load(path)
     own = _table(content, room)
     narrow = _table(own, method)
     _require_tables(content, registry.ROOMS, path)
@@ -38,7 +53,7 @@ def default_map(room: str, args: list[str]) -> dict[str, Any]:
         if strange:  # fine where it belongs to another method that reads the same file
             _refuse(sorted(strange - _known(where)), path, f"cell-{room} {method}", mine)
         merged |= {k: v for k, v in values.items() if k not in strange}
-    return {method: _as_lists(merged, room, method)}
+    return merged
 
 
 def _table(content: dict[str, Any], name: str) -> dict[str, Any]:
@@ -78,13 +93,14 @@ def _as_lists(values: dict[str, Any], room: str, method: str) -> dict[str, Any]:
     return {k: [v] if k in many and not isinstance(v, list) else v for k, v in values.items()}
 
 
-def _config_path(args: list[str]) -> str | None:
+def _named(args: list[str], flag: str, variable: str) -> str | None:
+    """The value of an option that must be known before all others."""
     for here, following in zip(args, [*args[1:], None]):
-        if here == "--config":
+        if here == flag:
             return following
-        if here.startswith("--config="):
+        if here.startswith(f"{flag}="):
             return here.partition("=")[2]
-    return os.environ.get("CELL_CONFIG") or None
+    return os.environ.get(variable) or None
 
 
 def _load(path: str) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def _option(field: OptionField, variable: str) -> dict[str, Any]:
         "flags": [flag for pair in field.flags for flag in pair.split("/")],
         "type": "path" if field.opt.path else KINDS[field.kind],
         "many": field.many,
+        "first_input": field.opt.first,
         "last_input": field.opt.last,
         "required": field.required,
         "default": None if field.required else field.default,

@@ -38,7 +38,7 @@ def build(room: str, method: Method) -> Any:
     def call(**values: Any) -> int:
         from libcell.cli.execute import execute
 
-        given = _without_last(own, values, values.pop("inputs") or [])
+        given = _without_paths(own, values, values.pop("inputs") or [])
         shared = Common(**{f.name: values[f.name] for f in common})
         options = method.options(**{f.name: _value(f, values[f.name]) for f in own})
         _require(own, values, shared)
@@ -110,11 +110,14 @@ def _value(field: OptionField, value: Any) -> Any:
         raise UsageFault(f"{field.flags[-1]} {','.join(pieces)}: expected {kind}") from error
 
 
-def _without_last(own: list[OptionField], values: dict[str, Any], given: list[str]) -> list[str]:
-    """The INPUTs, after an option that was not given has taken the last of several."""
+def _without_paths(own: list[OptionField], values: dict[str, Any], given: list[str]) -> list[str]:
+    """The INPUTs, after options that were not given have taken the first or last of several."""
     for field in own:
-        if field.opt.last and values[field.name] is None and len(given) > 1:
-            *given, values[field.name] = given
+        if values[field.name] is None and len(given) > 1:
+            if field.opt.first:
+                values[field.name], *given = given
+            elif field.opt.last:
+                *given, values[field.name] = given
     return given
 
 

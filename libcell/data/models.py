@@ -1,6 +1,7 @@
 """Models on disk: tensors in safetensors, a card in JSON. Nothing that could run code."""
 
 import json
+import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,42 @@ def require_columns(card: Mapping[str, Any], names: Iterable[str], path: Path) -
                         f"e.g. {', '.join(absent[:3])}")
 
 
+def load_foreign(path: Path) -> dict[str, Any]:
+    """Weights of a network trained elsewhere, as torch tensors by name.
+
+    A `.model` of ours, a safetensors file, or a checkpoint of torch's, of which nothing is run:
+    one that holds more than tensors and plain values is refused. MissingInput or DataError.
+    """
+    import torch
+
+    if not path.exists():
+        raise MissingInput(f"{path}: not found")
+    if path.is_dir() or path.suffix == ".safetensors":
+        found = load_tensors(path) if path.is_dir() else _load_file(path)
+        return {k: torch.from_numpy(v) for k, v in found.items()}
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise DataError(f"{path}: not a file of weights alone ({first}); save them as "
+                        "safetensors") from error
+    for key in ("state_dict", "model", "teacher", "student"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: holds no weights by name")
+    return {k: v for k, v in content.items() if isinstance(v, torch.Tensor)}
+
+
 def load_tensors(path: Path) -> dict[str, np.ndarray]:
     """A model's tensors; DataError if the file is damaged."""
     file = path / WEIGHTS
     if not file.is_file():
         raise DataError(f"{path}: holds no {WEIGHTS}")
+    return _load_file(file)
+
+
+def _load_file(file: Path) -> dict[str, np.ndarray]:
     try:
         return dict(safetensors.numpy.load_file(file))
     except (SafetensorError, OSError, ValueError, KeyError) as error:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ class Opt:
     """How one field of an options class appears on the command line.
 
     `flags` default to `--field-name`. `path` marks an input file: it enters provenance by
-    digest under this role instead of as a parameter; `last` lets the last of several INPUTs
-    stand for it (`score PRED TRUTH`). `shapes` is False for an option that the result does not
+    digest under this role instead of as a parameter; `first` and `last` let the first or last
+    of several INPUTs stand for it (`predict MODEL CROPS`, `score PRED TRUTH`). `shapes` is False for an option that the result does not
     depend on, which provenance therefore leaves out.
     """
 
@@ -33,6 +33,7 @@ class Opt:
     least: float | None = None
     most: float | None = None
     path: bool = False
+    first: bool = False
     last: bool = False
     shapes: bool = True
 
@@ -46,7 +47,8 @@ class Method:
     suffix, and the output's name decides (`Job.kind`). `run(job, options)` does the work.
     `needs` names an optional extra. `optional` says that the record on standard output is a
     result of its own, so that `-o` may be left out: nothing is written then, and `Job.output`
-    and `Job.sink` are None. `processes` says that a block holds Python's lock for most
+    and `Job.sink` are None. `presets` are named sets of defaults, for a method with an option
+    `preset`: option to value. `processes` says that a block holds Python's lock for most
     of its time, so that threads would not run side by side.
     """
 
@@ -63,6 +65,7 @@ class Method:
     streams: bool = False  # `-o -` writes the table to standard output
     also: tuple[tuple[str, str], ...] = ()
     optional: bool = False
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     processes: bool = False
     plan: Callable[[Inputs, Any], dict[str, Any]] | None = None  # what --dry-run says
 

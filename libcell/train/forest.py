@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from libcell.run.job import Job
@@ -27,6 +26,8 @@ class Options:
     channels: Annotated[tuple[str, ...], Opt("use features of these channels")] = ()
     location: Annotated[bool, Opt("use positions in the image, too", ("--location",))] = False
     fractions: Annotated[tuple[float, ...], Opt("train, validation, test")] = (0.6, 0.1, 0.3)
+    folds: Annotated[int | None, Opt("deal the groups into so many folds instead", least=2)] = None
+    fold: Annotated[int, Opt("the fold to test on, from 0; the next one validates", least=0)] = 0
     per_class: Annotated[int | None, Opt("train on at most this many rows of a class",
                                          least=1)] = None
     trees: Annotated[int, Opt("number of trees", least=1)] = 300
@@ -44,7 +45,7 @@ def run(job: Job, options: Options) -> None:
 
     from libcell.data import matrix, models
     from libcell.schema import columns
-    from libcell.train.kernels import cleaning, forest, splits
+    from libcell.train.kernels import cleaning, forest, held_out, split_audit
 
     table = job.inputs.table("features", "embeddings")
     rows = matrix.chosen_rows(table, options.target, options.classes)
@@ -52,7 +53,8 @@ def run(job: Job, options: Options) -> None:
     group_columns = options.group or matrix.default_group(rows)
     groups = matrix.groups(rows, group_columns)
     classes, y = np.unique(labels.astype(str), return_inverse=True)
-    split = splits.group_split(y, groups, fractions=_fractions(options), seed=job.seed)
+    split = held_out.parts(y, groups, fractions=held_out.fractions_of(options.fractions),
+                           folds=options.folds, fold=options.fold, seed=job.seed)
     told = {options.target, *group_columns}  # would give the class away
     names = columns.choose_columns(
         [n for n in matrix.numeric_columns(rows) if n not in told],
@@ -67,7 +69,7 @@ def run(job: Job, options: Options) -> None:
         min_samples_leaf=options.min_samples_leaf, max_features=_max_features(options),
         class_weight=None if options.unweighted else "balanced", seed=job.seed,
         workers=job.pool.width)
-    figures = _figures(forest.predict_proba(fitted, X), y, classes, split, groups, job.seed)
+    figures = held_out.figures(forest.predict_proba(fitted, X), y, classes, split, groups, job.seed)
     card = {
         "provenance": job.provenance(),
         "architecture": "random-forest",
@@ -75,7 +77,8 @@ def run(job: Job, options: Options) -> None:
         "target": options.target,
         "input": {"kind": _kind(table), "columns": list(cleaned.kept)},
         "training_data": job.inputs.digest()["digest"],
-        "split": _split_card(group_columns, groups, split, y, classes, X),
+        "split": held_out.split_card(group_columns, groups, split, y, classes,
+                                     split_audit.audit(groups, split, rows=X)),
         "metrics": figures,
         "seed": job.seed,
     }
@@ -91,16 +94,6 @@ def _kind(table: pa.Table) -> str:
     return (table.schema.metadata or {}).get(b"schema", b"features/1").decode().split("/")[0]
 
 
-def _fractions(options: Options) -> tuple[float, float, float]:
-    from libcell.errors import UsageFault
-
-    try:
-        train, validation, test = (float(f) for f in options.fractions)
-    except ValueError as error:
-        raise UsageFault("--fractions: expected three numbers, e.g. 0.6,0.1,0.3") from error
-    return train, validation, test
-
-
 def _max_features(options: Options) -> Any:
     from libcell.errors import UsageFault
 
@@ -113,47 +106,6 @@ def _max_features(options: Options) -> Any:
     if not 0 < fraction <= 1:
         raise UsageFault("--max-features: expected sqrt, log2 or a fraction in (0, 1]")
     return fraction
-
-
-def _figures(
-    proba: np.ndarray, y: np.ndarray, classes: np.ndarray, split: np.ndarray, groups: np.ndarray,
-    seed: int,
-) -> dict[str, Any]:
-    """Scores of the held-out parts; NaN becomes null."""
-    from libcell.train.kernels import scores
-    from libcell.train.kernels.figures import brief
-
-    made = {}
-    for part in ("validation", "test"):
-        rows = split == part
-        if rows.any():
-            full = scores.classification_scores(
-                classes[y[rows]], proba[rows], classes, groups[rows], seed=seed)
-            made[part] = brief(full)
-    return made
-
-
-def _split_card(
-    columns: tuple[str, ...], groups: np.ndarray, split: np.ndarray, y: np.ndarray,
-    classes: np.ndarray, X: np.ndarray,
-) -> dict[str, Any]:
-    """Which groups are in which part, what leaks, which class is missing where."""
-    import numpy as np
-
-    from libcell.train.kernels import split_audit
-
-    leaks = split_audit.audit(groups, split, rows=X)
-    absent = split_audit.absent_classes(classes[y], split)
-    warnings = [f"class {a.label} is not in {a.split}" for a in absent]
-    warnings += [f"{k.kind} {k.what} is in {' and '.join(map(str, k.splits))}" for k in leaks[:5]]
-    return {
-        "by": list(columns),
-        "groups": {p: sorted(np.unique(groups[split == p]).tolist())
-                   for p in ("train", "validation", "test")},
-        "rows": {p: int((split == p).sum()) for p in ("train", "validation", "test")},
-        "leaks": len(leaks),
-        "warnings": warnings,
-    }
 
 
 METHOD = Method(
