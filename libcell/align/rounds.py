@@ -1,4 +1,4 @@
-"""One imaging round onto another: translation, all channels moved together, cropped to both."""
+"""One imaging round onto another: all channels moved together, cropped to what both have seen."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from libcell.run.method import Method, Opt
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from libcell.align.kernels.resample import Region
+    from libcell.align.stores.fit import Fit, Move
     from libcell.data.image import About, Image
     from libcell.data.images import Source
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
+
+
+PICTURES = "pictures"  # folder in the output
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,13 @@ class Options:
                                 ("-c", "--channel"))] = "1"
     moving_channel: Annotated[str | None, Opt("its partner in the moving round [the same]")] = None
     prefix: Annotated[str, Opt("put before the names of the moving round's channels")] = "R2_"
+    model: Annotated[str, Opt(
+        "map of one round onto the other; rigid: turned as well; affine: also stretched and "
+        "sheared by some percent", choices=("translation", "rigid", "affine"))] = "translation"
     max_shift: Annotated[float | None, Opt("largest shift in px along y or x", least=0)] = None
+    max_rotation: Annotated[float, Opt(
+        "largest rotation in degrees either way, where --model is not translation", least=0,
+        most=180)] = 15.0
     order: Annotated[int, Opt("interpolation: 0 nearest, 1 linear, 3 cubic", least=0, most=3)] = 3
     labels: Annotated[str | None, Opt(
         "label store of INPUT, to go with the pair without the cells that only one round shows "
@@ -35,6 +44,9 @@ class Options:
     min_kept: Annotated[float, Opt(
         "a cell is lost if less than this part of its stained area (by Otsu's threshold) is "
         "stained in the moving round; 0: none is", least=0, most=1)] = 0.2
+    pictures: Annotated[bool, Opt(
+        "overlays as PNG in pictures/ of the output, before beside after: reference red, moving "
+        "round green", ("--pictures",))] = False
 
 
 def run(job: Job, options: Options) -> None:
@@ -48,7 +60,8 @@ def run(job: Job, options: Options) -> None:
     films.require_bundle(job.kind, options.labels)
     image = films.image_place(job.root, job.kind)
     blocks = (
-        Block(s.where, {"reference": s, "root": image, "options": asdict(options)})
+        Block(s.where, {"reference": s, "root": image, "options": asdict(options),
+                        "pictures": job.root / PICTURES if options.pictures else None})
         for s in job.inputs.fields("image")
     )
     groups, content, rows, masks = [], [], [], []
@@ -65,7 +78,8 @@ def run(job: Job, options: Options) -> None:
     job.settle()
     _require_some(groups, rows)
     provenance = job.provenance()
-    table = tables.from_columns("transforms", {k: [r[k] for r in rows] for k in rows[0]})
+    names = list(dict.fromkeys(name for r in rows for name in r))
+    table = tables.from_columns("transforms", {k: [r.get(k) for r in rows] for k in names})
     tables.write_parts(job.root / "transforms.parquet", [table], table.schema, "transforms",
                        provenance)
     name = job.output.path.name.split(".")[0] if job.output else "aligned"
@@ -96,12 +110,14 @@ def _require_some(groups: list[str], rows: list[dict[str, Any]]) -> None:
         raise DataError(f"none of {len(rows)} pairs match{reason}")
 
 
-def align_pair(reference: Any, root: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Find the shift of one field of view, and write both rounds where both have data."""
+def align_pair(
+    reference: Source, root: Path, options: dict[str, Any], pictures: Path | None
+) -> dict[str, Any]:
+    """Find how one field of view moved, and write both rounds where both have data."""
     from pathlib import Path
 
-    from libcell.align.kernels import resample, translation
     from libcell.align.stores import films
+    from libcell.align.stores.fit import Search, fit
     from libcell.data import open as opening
     from libcell.data.images import Source
 
@@ -110,47 +126,43 @@ def align_pair(reference: Any, root: Path, options: dict[str, Any]) -> dict[str,
     compartments = films.compartments_of(given.labels, reference, still.about)
     moving = opening.image(Source(Path(given.moving), reference.group))
     _require_pair(still.about, moving.about, given.prefix)
-    seen = _projected(still, given.channel)
-    other = _projected(moving, given.moving_channel or given.channel)
-    found = translation.find_shift(seen, other, given.max_shift)
-    row = _row(still.about, found)
-    if not found.matched:
-        return {"row": row}
-    region = resample.valid_region(still.about.shape[3:], moving.about.shape[3:],
-                                   (found.dy, found.dx), given.order)
-    move = Move((found.dy, found.dx), region, given.order)
-    digest, about = _write_pair(root, still, moving, move, given, row)
-    result = {"row": row, "digest": digest, "n": about.shape[1], "labels": {}}
+    seen = still.read(c=still.about.channel(given.channel))
+    other = moving.read(c=moving.about.channel(given.moving_channel or given.channel))
+    search = Search(given.model, given.max_rotation, given.max_shift)
+    found = fit(seen, other, still.about, search, given.order)
+    if pictures:
+        _draw(pictures, found, still.about)
+    if found.move is None:
+        return {"row": found.row}
+    digest, about = _write_pair(root, still, moving, found, given)
+    result = {"row": found.row, "digest": digest, "n": about.shape[1], "labels": {}}
     if compartments:
-        result["labels"] = _write_labels(root, reference, (still, moving), move, given, about)
+        result["labels"] = _write_labels(root, reference, still.about, (seen, other), found.move,
+                                         given, about)
     return result
 
 
-@dataclass(frozen=True)
-class Move:
-    """How the moving round is brought onto the reference; `region` of the latter is kept."""
+def _draw(folder: Path, found: Fit, about: About) -> None:
+    """The overlay of one field of view, in the folder of its group."""
+    from libcell.align.kernels.overlay import before_and_after
 
-    shift: tuple[float, float]
-    region: Region
-    order: int
-
-    def apply(self, planes: Any, like: About) -> Any:
-        """Planes (Z,Y,X) of the moving round in the region of the reference."""
-        from libcell.align.kernels.resample import apply_shift
-
-        size = (like.shape[3], like.shape[4])
-        return apply_shift(planes, self.shift, self.order, size)[0][:, self.region[0],
-                                                                    self.region[1]]
+    moved = None
+    if found.move:
+        moved = found.move.apply(found.seen[1][None], about, whole=True)[0]
+    place = folder / f"{about.group or 'overlay'}.png"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(before_and_after(*found.seen, moved))
 
 
 def _require_pair(still: About, moving: About, prefix: str) -> None:
     from libcell.errors import DataError
 
-    if (still.shape[0], still.shape[2]) != (moving.shape[0], moving.shape[2]) or still.shape[0] > 1:
+    flat = (still.shape[2] == 1, moving.shape[2] == 1)
+    if max(still.shape[0], moving.shape[0]) > 1 or flat[0] != flat[1]:
         raise DataError(
             f"{moving.where}: {moving.shape[0]} frames of {moving.shape[2]} planes, "
-            f"{still.where} has {still.shape[0]} of {still.shape[2]}; rounds are single frames "
-            "with the same planes"
+            f"{still.where} has {still.shape[0]} of {still.shape[2]}; rounds are single frames, "
+            "both of one plane or both stacks"
         )
     twice = sorted(set(still.channels) & {f"{prefix}{name}" for name in moving.channels})
     if twice:
@@ -160,31 +172,8 @@ def _require_pair(still: About, moving: About, prefix: str) -> None:
         raise DataError(f"{moving.where}: is {moving.dtype}, {still.where} is {still.dtype}")
 
 
-def _projected(image: Image, channel: str) -> Any:
-    """One channel (Y,X); planes by their maximum."""
-    return image.read(c=image.about.channel(channel)).max(axis=0)
-
-
-def _row(about: About, found: Any) -> dict[str, Any]:
-    """A row of the table `transforms`; figures that do not exist are null."""
-    import math
-
-    def figure(value: float) -> float | None:
-        return float(value) if math.isfinite(value) else None
-
-    return {
-        "Metadata_Image": about.group or about.name, "Metadata_T": 0,
-        "dy": figure(found.dy) if found.matched else None,
-        "dx": figure(found.dx) if found.matched else None,
-        "quality": figure(found.quality),
-        "correlation_before": figure(found.correlation_before),
-        "correlation_after": figure(found.correlation_after),
-        "matched": bool(found.matched), "reason": found.reason or None,
-    }
-
-
 def _write_pair(
-    root: Path, still: Image, moving: Image, move: Move, given: Options, row: dict[str, Any]
+    root: Path, still: Image, moving: Image, found: Fit, given: Options
 ) -> tuple[str, About]:
     """Both rounds' channels over the region that both have seen; digest, and what it is."""
     import hashlib
@@ -192,19 +181,21 @@ def _write_pair(
 
     from libcell.data import image_store, images
 
-    region = move.region
+    move = found.move
+    assert move
+    region, planes = move.region, move.planes
     height, width = (s.stop - s.start for s in region)
     own, theirs = still.about.channels, moving.about.channels
     names = (*own, *(f"{given.prefix}{name}" for name in theirs))
     about = replace(still.about, channels=names,
-                    shape=(1, len(names), still.about.shape[2], height, width))
+                    shape=(1, len(names), planes[0].stop - planes[0].start, height, width))
     levels = image_store.create(root, about)
     seal, windows = hashlib.sha256(), []
     for c in range(len(names)):
         if c < len(own):
-            pixels = still.read(c=c, y=region[0], x=region[1])
+            pixels = still.read(c=c, z=planes[0], y=region[0], x=region[1])
         else:
-            pixels = move.apply(moving.read(c=c - len(own)), still.about)
+            pixels = move.apply(moving.read(c=c - len(own), z=planes[1]), still.about)
         seal.update(pixels.tobytes())
         windows.append(image_store.window(pixels[:, ::4, ::4]))
         for y in range(0, height, images.SHARD):
@@ -212,31 +203,30 @@ def _write_pair(
                 part = pixels[:, y : y + images.SHARD, x : x + images.SHARD]
                 images.write_region(levels, 0, c, y, x, part, mean=True)
     origin = [region[0].start, region[1].start]
-    image_store.describe(root, about, windows, {"transform": row | {"origin_px": origin}})
+    if planes[0].start:
+        origin.insert(0, planes[0].start)
+    image_store.describe(root, about, windows, {"transform": found.row | {"origin_px": origin}})
     return f"sha256:{seal.hexdigest()}", about
 
 
 def _write_labels(
-    root: Path, reference: Source, rounds: tuple[Image, Image], move: Move, given: Options,
+    root: Path, reference: Source, like: About, seen: tuple[Any, Any], move: Move, given: Options,
     about: About,
 ) -> dict[str, Any]:
     """The reference's label images over the region that both rounds have seen, without the
-    cells that reach out of it or were lost in between."""
+    cells that reach out of it or were lost in between; `seen` is what was compared (Z,Y,X)."""
     from libcell.align.stores import films
     from libcell.data import digests, labels
 
-    still, moving = rounds
     place = films.labels_at(given.labels or "", reference)
     compartments = labels.compartments_at(place)
     levels = labels.create(root.parent / films.LABELS, about, compartments, f"../{films.IMAGE}")
-    y, x = move.region
-    seen = still.read(c=still.about.channel(given.channel), y=y, x=x)
-    other = moving.about.channel(given.moving_channel or given.channel)
-    moved = move.apply(moving.read(c=other), still.about)
+    still = seen[0][move.planes[0], move.region[0], move.region[1]]
+    moved = move.apply(seen[1][move.planes[1]], like)
     left, seals, n = [], [], 0
     for compartment in compartments:
         masks = labels.read_frame(place, compartment, 0)
-        kept, gone, total = _drop(masks, move, seen, moved, given.min_kept)
+        kept, gone, total = _drop(masks, move, still, moved, given.min_kept)
         seals.append(films.write_planes(levels[compartment], 0, 0, kept, mean=False))
         left += [(place.path.name, f"{compartment}:{k}", reason) for k, reason in gone]
         n += total
@@ -252,8 +242,9 @@ def _drop(
     from libcell.align.kernels import lost
 
     total = np.unique(masks[masks > 0]).size
-    gone = {int(k): "not wholly in both rounds" for k in lost.cut_labels(masks, move.region)}
-    kept = masks[:, move.region[0], move.region[1]]
+    part = (move.planes[0], *move.region)
+    gone = {int(k): "not wholly in both rounds" for k in lost.cut_labels(masks, part)}
+    kept = masks[part]
     for k, fraction in zip(*lost.kept_fractions(kept, seen, moved)):
         if fraction < min_kept:  # nan is not
             gone.setdefault(int(k), f"lost between the rounds: {fraction:.0%} of its stain is left")
@@ -277,6 +268,7 @@ METHOD = Method(
     also=(("bundle", ".bundle"),),
     example="cell-align rounds round1.ome.zarr --moving round2.ome.zarr -c DNA -o both.ome.zarr",
     paper="normalised cross-correlation (Lewis 1995), then Newton's method on the cross-spectrum "
-          "(Guizar-Sicairos 2008, doi:10.1364/OL.33.000156)",
+          "(Guizar-Sicairos 2008, doi:10.1364/OL.33.000156); for rotations and affine maps the "
+          "enhanced correlation coefficient (Evangelidis 2008, doi:10.1109/TPAMI.2008.113)",
     plan=plan,
 )

@@ -156,9 +156,19 @@ class Importances(Table):
 
 
 class Transforms(Table):
-    """How one image was moved onto another; (dy, dx) is added to the moving image's positions."""
+    """How one image was moved onto another: (dy, dx) is added to the moving image's positions,
+    after the matrix if there is one."""
 
     unique: ClassVar[tuple[str, ...]] = ("Metadata_Image", "Metadata_T")
+    open_columns: ClassVar[OpenColumns] = {
+        **METADATA,
+        r"^applied_d[yx]$": ("number", "of a film: px by which the frame was moved, also where it "
+                             "does not match and stays at the last good shift"),
+        r"^matrix_[yx][yx]$": ("number", "of a rotation or affine map: matrix_yx is how much of a "
+                               "moving position's x enters the y on the reference"),
+        r"^rotation_deg$": ("number", "of such a map, counter-clockwise on the screen"),
+        r"^dz$": ("number", "of stacks: whole planes, added to the moving plane's number"),
+    }
 
     Metadata_Image: Text
     Metadata_T: Frame

@@ -3,14 +3,12 @@
 import numpy as np
 from skimage.filters import threshold_otsu
 
-from libcell.align.kernels.resample import Region
 
-
-def cut_labels(labels: np.ndarray, region: Region) -> np.ndarray:
-    """Ids of labels (Z,Y,X) that reach out of `region`: what both rounds have seen."""
-    outside = np.ones(labels.shape[-2:], bool)
-    outside[region] = False
-    found = np.unique(labels[:, outside])
+def cut_labels(labels: np.ndarray, part: tuple[slice, slice, slice]) -> np.ndarray:
+    """Ids of labels (Z,Y,X) that reach out of `part`: what both rounds have seen."""
+    outside = np.ones(labels.shape, bool)
+    outside[part] = False
+    found = np.unique(labels[outside])
     return found[found > 0]
 
 

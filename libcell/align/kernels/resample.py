@@ -1,7 +1,8 @@
-"""Moving an image by a translation, and the region two frames share.
+"""Moving an image by a translation or an affine map, and the region two frames share.
 
 A shift (dy, dx) in px is added to the moving image's coordinates: what lies at (y, x) in the
-moving image lies at (y + dy, x + dx) in the reference.
+moving image lies at (y + dy, x + dx) in the reference, or, with a matrix (2,3) [A | t], at
+A (y, x) + t.
 """
 
 import math
@@ -43,7 +44,27 @@ def apply_shift(
         if is_copy:
             _copy_nearest(image[plane], out[plane], shift, region)
         else:
-            _interpolate(image[plane], out[plane], shift, region, order)
+            offset = [r.start - d for r, d in zip(region, shift)]
+            _interpolate(image[plane], out[plane], np.ones(2), offset, region, order)
+    return out, region
+
+
+def apply_matrix(
+    image: np.ndarray, matrix: np.ndarray, order: int, shape: tuple[int, int]
+) -> tuple[np.ndarray, Region]:
+    """As `apply_shift`, by a matrix (2,3); the region is the largest rectangle with data, and
+    the output is 0 outside of it."""
+    back = np.linalg.inv(matrix[:, :2])
+    out = np.zeros((*image.shape[:-2], *shape), image.dtype)
+    region = shared_rectangle(shape, (image.shape[-2], image.shape[-1]), matrix, order)
+    size = tuple(r.stop - r.start for r in region)
+    offset = back @ (np.array([r.start for r in region]) - matrix[:, 2])
+    for plane in np.ndindex(image.shape[:-2]):
+        if order == 0 and 0 not in size:  # in the image's own dtype: labels stay what they are
+            out[plane][region] = ndimage.affine_transform(
+                image[plane], back, offset, size, order=0, mode="nearest")
+        else:
+            _interpolate(image[plane], out[plane], back, offset, region, order)
     return out, region
 
 
@@ -55,8 +76,11 @@ def _copy_nearest(
 
 
 def _interpolate(
-    image: np.ndarray, out: np.ndarray, shift: Sequence[float], region: Region, order: int
+    image: np.ndarray, out: np.ndarray, back: np.ndarray, offset: Sequence[float],
+    region: Region, order: int,
 ) -> None:
+    """Fill `region` of `out`, whose pixel (i, j) shows the image at back (i, j) + offset; `back`
+    is a matrix (2,2) or its diagonal (2)."""
     source = np.asarray(image, np.float64 if image.dtype.itemsize > 4 else np.float32)
     shape = tuple(r.stop - r.start for r in region)
     if 0 in shape:
@@ -65,9 +89,9 @@ def _interpolate(
     has_unknown = bool(unknown.any())
     if has_unknown:  # a spline would spread one NaN over the whole image
         source = np.where(unknown, source[~unknown].mean() if not unknown.all() else 0, source)
-    moved = _between_pixels(source, shift, region, shape, order)
+    moved = _between_pixels(source, back, offset, shape, order)
     if has_unknown:
-        moved[_between_pixels(unknown.astype(np.float32), shift, region, shape, 1) > 0] = np.nan
+        moved[_between_pixels(unknown.astype(np.float32), back, offset, shape, 1) > 0] = np.nan
     if np.issubdtype(out.dtype, np.integer):
         limits = np.iinfo(out.dtype)
         moved = np.clip(np.rint(moved), limits.min, limits.max)
@@ -75,17 +99,12 @@ def _interpolate(
 
 
 def _between_pixels(
-    source: np.ndarray, shift: Sequence[float], region: Region, shape: tuple[int, ...], order: int
+    source: np.ndarray, back: np.ndarray, offset: Sequence[float], shape: tuple[int, ...],
+    order: int,
 ) -> np.ndarray:
     # 'nearest' only decides about rounding at the very border: the region has data throughout
     found: np.ndarray = ndimage.affine_transform(
-        source,
-        np.ones(2),
-        offset=[r.start - d for r, d in zip(region, shift)],
-        output_shape=shape,
-        order=order,
-        mode="nearest",
-    )
+        source, back, offset, output_shape=shape, order=order, mode="nearest")
     return found
 
 
@@ -120,3 +139,40 @@ def valid_region(
         start, stop = max(0, first), min(n, n_moving + last)
         slices.append(slice(start, stop) if start < stop else slice(0, 0))
     return slices[0], slices[1]
+
+
+ROWS = 1024  # rows between which a rectangle's upper and lower edge are chosen
+
+
+def shared_rectangle(
+    shape: tuple[int, int], shape_moving: tuple[int, int], matrix: np.ndarray, order: int
+) -> Region:
+    """The largest (y, x) rectangle of a frame of `shape` that the moving image, mapped by
+    `matrix` (2,3), fills with data. Slices of length 0 mean that there is none."""
+    back = np.linalg.inv(matrix[:, :2])
+    edge = 0.5 if order == 0 else 0.0  # the nearest pixel reaches half a pixel further
+    rows = np.arange(0, shape[0], max(1, -(-shape[0] // ROWS)), dtype=np.float64)
+    left, right = np.zeros(rows.size), np.full(rows.size, shape[1] - 1.0)
+    for (by, bx), n, start in zip(back, shape_moving, -back @ matrix[:, 2]):
+        for side, limit in ((1, -edge), (-1, n - 1 + edge)):  # side (start + by y + bx x) >= ...
+            rest = side * (limit - start - by * rows)
+            if abs(bx) < 1e-12:
+                right[rest > 1e-9] = -1.0
+            elif side * bx > 0:
+                left = np.maximum(left, rest / (side * bx))
+            else:
+                right = np.minimum(right, rest / (side * bx))
+    left, right = np.ceil(left - 1e-9), np.floor(right + 1e-9)
+    return _largest(rows, left, right)
+
+
+def _largest(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> Region:
+    """What lies in a convex shape at two of its rows lies in it at all rows between them."""
+    widths = np.minimum.outer(right, right) - np.maximum.outer(left, left) + 1
+    heights = rows[None, :] - rows[:, None] + 1
+    areas = np.where((widths > 0) & (heights > 0), widths * heights, 0.0)
+    top, bottom = np.unravel_index(int(np.argmax(areas)), areas.shape) if areas.size else (0, 0)
+    if not areas.size or areas[top, bottom] == 0:
+        return slice(0, 0), slice(0, 0)
+    start, stop = max(left[top], left[bottom]), min(right[top], right[bottom])
+    return slice(int(rows[top]), int(rows[bottom]) + 1), slice(int(start), int(stop) + 1)

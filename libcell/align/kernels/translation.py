@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from libcell.align.kernels.coarse import MIN_OVERLAP, Peak, binned, coarse_shift
+from libcell.align.kernels.coarse import (
+    CLEAR,
+    MIN_LEAD,
+    MIN_OVERLAP,
+    Peak,
+    binned,
+    coarse_shift,
+)
 from libcell.align.kernels.refine import refine_shift
 from libcell.align.kernels.resample import Region, apply_shift, common_region
 from libcell.errors import DataError, UsageFault
@@ -18,11 +25,7 @@ __all__ = ["Region", "Shift", "apply_shift", "common_region", "find_shift"]
 
 STRIDE = 8  # from one binning to the next while refining; the first may be off by some percent
 LEVELS_PX = (128, 256, 512, 1024)  # the finer, slower ones where the coarser does not decide
-CLEAR, COARSE_PX = 8.0, 256  # the lead that decides up to this level, where little texture is left
-# Unrelated pairs (65 of skimage's images, 38 of IBEX markers) reach 2.1; true pairs have 12 and
-# more with a third in common, 4 to 12 between imaging rounds (tests/align). A true pair of weakly
-# related markers (IgD, MHCII) has 2.6 and is given up.
-MIN_LEAD = 3.0
+COARSE_PX = 256  # up to this level a peak is CLEAR or does not count
 MIN_SIDE_PX = 16
 
 
@@ -61,8 +64,8 @@ def find_shift(
     """
     if max_shift_px is not None and not max_shift_px >= 0:
         raise UsageFault(f"max_shift_px must be >= 0, not {max_shift_px}")
-    a, b = _checked(reference, "reference"), _checked(moving, "moving")
-    before = _correlation(a, b, (0.0, 0.0))
+    a, b = as_float(reference, "reference"), as_float(moving, "moving")
+    before = correlation(a, b, (0.0, 0.0))
     for name, image in (("reference", a), ("moving", b)):
         if image.min() == image.max():
             return Shift(0.0, 0.0, 0.0, before, before, False, f"the {name} image is constant")
@@ -71,12 +74,12 @@ def find_shift(
         reason = f"no shift up to {max_shift_px} px shares {MIN_OVERLAP:.0%} of the smaller image"
         return Shift(0.0, 0.0, 0.0, before, before, False, reason)
     dy, dx = _refined(a, b, peak)
-    after = _correlation(a, b, (dy, dx))
+    after = correlation(a, b, (dy, dx))
     reason = _doubt(peak, (dy, dx), after, max_shift_px)
     return Shift(dy, dx, peak.lead, before, after, not reason, reason)
 
 
-def _checked(image: np.ndarray, name: str) -> np.ndarray:
+def as_float(image: np.ndarray, name: str) -> np.ndarray:
     """As float32 around 0; DataError if it is no finite (Y, X) image of usable size."""
     if image.ndim != 2 or min(image.shape) < MIN_SIDE_PX:
         raise DataError(
@@ -143,7 +146,7 @@ def _doubt(peak: Peak, shift: tuple[float, float], after: float, max_shift_px: f
     return ""
 
 
-def _correlation(a: np.ndarray, b: np.ndarray, shift: tuple[float, float]) -> float:
+def correlation(a: np.ndarray, b: np.ndarray, shift: tuple[float, float]) -> float:
     """Pearson correlation over what both (Y, X) float32 images see; nan if empty or constant."""
     whole = (math.floor(shift[0]), math.floor(shift[1]))
     ours, theirs = common_region(_shape(a), _shape(b), whole)
