@@ -5,8 +5,8 @@ tile with a halo finds the same centres as the whole image.
 """
 
 import numpy as np
-from scipy import ndimage
 
+from libcell.compiled import compiled
 from libcell.segment.kernels.window import Box
 
 CROWD_PX = 2  # ends up to this many pixels away, along each axis, count as crowding a place
@@ -18,44 +18,18 @@ REACH_PX = CROWD_PX + CLIMB_PX * 2**ROUNDS
 def centres(ends: np.ndarray) -> np.ndarray:
     """For each pixel the centre that its end leads to: flat index int64, -1 outside of cells.
 
-    `ends` as `paths.ends` returns them.
+    `ends` (Z,Y,X) as `paths.ends` returns them. A centre is where at least one path ends.
     """
     inside = ends >= 0
-    crowd = np.bincount(ends[inside], minlength=ends.size).reshape(ends.shape)
-    near = crowd.astype(np.int64)
-    for axis in range(near.ndim):
-        near = ndimage.convolve1d(near, np.ones(2 * CROWD_PX + 1, np.int64), axis=axis,
-                                  mode="constant")
+    places = ends[inside]
+    crowd = np.bincount(places, minlength=ends.size).astype(np.int32).reshape(ends.shape)
+    pointers = _climb(_crowding(crowd)).ravel()
     taken = np.flatnonzero(crowd)
-    pointers = _climb(near, crowd, taken)
     for _ in range(ROUNDS):
         pointers[taken] = pointers[pointers[taken]]
     found = np.full(ends.shape, -1, np.int64)
-    found[inside] = pointers[ends[inside]]
+    found[inside] = pointers[places]
     return found
-
-
-def _climb(near: np.ndarray, crowd: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """For each place in `taken` (flat indices where `crowd` > 0) the best such place around it.
-
-    Best is the most crowded, then the first in raster order. Elsewhere a place points to itself.
-    """
-    shape = near.shape
-    points, limits = np.stack(np.unravel_index(taken, shape), axis=1), np.array(shape)
-    flat, there = near.ravel(), crowd.ravel() > 0
-    best, where = flat[taken].copy(), taken.copy()
-    steps = np.indices((2 * CLIMB_PX + 1,) * near.ndim).reshape(near.ndim, -1).T - CLIMB_PX
-    for step in steps:  # in raster order, so that a later one must be better
-        moved: np.ndarray = points + step
-        fine = ((moved >= 0) & (moved < limits)).all(axis=1)
-        place = np.ravel_multi_index(tuple(np.where(fine[:, None], moved, 0).T), shape)
-        value = flat[place]
-        better = (value > best) | ((value == best) & (place < where))
-        better &= fine & there[place]
-        best, where = np.where(better, value, best), np.where(better, place, where)
-    pointers = np.arange(near.size)
-    pointers[taken] = where
-    return pointers
 
 
 def roots(found: np.ndarray, box: Box) -> np.ndarray:
@@ -66,3 +40,43 @@ def roots(found: np.ndarray, box: Box) -> np.ndarray:
     moved = tuple(p + o for p, o in zip(points, box.origin))
     made[inside] = np.ravel_multi_index(moved, box.full_shape) + 1
     return made
+
+
+@compiled
+def _crowding(crowd: np.ndarray) -> np.ndarray:
+    """Where paths end (`crowd` int32 (Z,Y,X) > 0), how many end nearby; 0 elsewhere."""
+    depth, height, width = crowd.shape
+    near = np.zeros_like(crowd)
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                if crowd[z, y, x]:
+                    total = 0
+                    for dz in range(max(z - CROWD_PX, 0), min(z + CROWD_PX + 1, depth)):
+                        for dy in range(max(y - CROWD_PX, 0), min(y + CROWD_PX + 1, height)):
+                            for dx in range(max(x - CROWD_PX, 0), min(x + CROWD_PX + 1, width)):
+                                total += crowd[dz, dy, dx]
+                    near[z, y, x] = total
+    return near
+
+
+@compiled
+def _climb(near: np.ndarray) -> np.ndarray:
+    """For each place of a crowd the most crowded one around it, the first of equals in raster
+    order: flat index int64 (Z,Y,X), 0 elsewhere."""
+    depth, height, width = near.shape
+    found = np.zeros(near.shape, np.int64)
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                if not near[z, y, x]:
+                    continue
+                best, where = 0, 0
+                for dz in range(max(z - CLIMB_PX, 0), min(z + CLIMB_PX + 1, depth)):
+                    for dy in range(max(y - CLIMB_PX, 0), min(y + CLIMB_PX + 1, height)):
+                        for dx in range(max(x - CLIMB_PX, 0), min(x + CLIMB_PX + 1, width)):
+                            if near[dz, dy, dx] > best:
+                                best = near[dz, dy, dx]
+                                where = (dz * height + dy) * width + dx
+                found[z, y, x] = where
+    return found
