@@ -65,7 +65,7 @@ class ShardWriter:
         if values.shape != self._chunk or values.dtype != self._dtype:
             raise ValueError(f"chunk is {values.shape} {values.dtype}, expected {self._chunk} "
                              f"{self._dtype}")
-        if values.any():
+        if values[0].any() or values.any():
             packed = self._compress(np.ascontiguousarray(values))
             self._file.write(packed)
             self._index[self._next] = self._offset, len(packed)

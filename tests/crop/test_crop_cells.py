@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from hand_made import call, files_of, write_images, write_labels
 
-from libcell.crop import cells
+from libcell.crop.stores import fill, store as building
 from libcell.data import crops, images
 
 
@@ -174,8 +174,8 @@ def test_pixel_sizes_that_differ(tmp_path):
     first = {"image": "a", "channels": ["1"], "dtype": "uint8", "pixel_size_um": [0.5, 0.5]}
     other = first | {"image": "b", "pixel_size_um": [0.25, 0.25]}
     with pytest.raises(ValueError, match="b: pixel size is"):
-        cells._common([first, other])
-    assert cells._common([first, first])[2] == (0.5, 0.5)
+        building.common([(None, first), (None, other)])
+    assert building.common([(None, first), (None, first)])[2] == (0.5, 0.5)
 
 
 def test_pixel_size_in_um_without_one(plate):
@@ -223,14 +223,14 @@ def test_killed_between_phases_and_resumed(plate, monkeypatch, stop):
 def test_a_bad_image_cannot_be_left_out_of_shards(plate, monkeypatch):
     """A shard that failed would stay black in a store that says it holds its objects."""
     folder, *_ = plate
-    real = cells.fill_shard
+    real = fill.fill_shard
 
     def failing(**args):
         if args["start"] == 0:
             raise OSError("the disk went away")
         return real(**args)
 
-    monkeypatch.setattr(cells, "fill_shard", failing)
+    monkeypatch.setattr(fill, "fill_shard", failing)
     done = crop(folder, "--partial-ok", code=75)
     assert "cannot go without" in done.said and not (folder / "c.crops.zarr").exists()
     monkeypatch.undo()

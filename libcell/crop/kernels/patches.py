@@ -1,6 +1,10 @@
-"""Patches of fixed size around given centres."""
+"""Patches of fixed size around given centres, cut out of planes or volumes."""
 
 import numpy as np
+
+from libcell.compiled import compiled
+
+PADS = ("zero", "edge", "reflect")
 
 
 def corner(centres: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -29,32 +33,128 @@ def window(
 
 
 def cut(
-    image: np.ndarray, labels: np.ndarray, centres: np.ndarray, found: np.ndarray,
-    size: tuple[int, int], pad: str = "zero",
-) -> tuple[np.ndarray, np.ndarray]:
-    """Patches (n,C,H,W) of `image` (C,Y,X) and masks (n,H,W) of the labels `found` (n,).
+    volume: np.ndarray, starts: np.ndarray, planes: np.ndarray, pad: str, mean: bool,
+    out: np.ndarray, targets: np.ndarray,
+) -> None:
+    """Patch i of `volume` (Z,Y,X) goes to out[targets[i]] (m,H,W), of the same dtype.
 
-    Beyond the image's edge pixels are 0 or repeat the edge or its mirror image (`pad`); the mask
-    is False there.
+    It begins at `starts[i]` (y, x) and shows the maximum (or rounded `mean`) over the planes
+    `planes[i]` (first, one past the last); planes that the volume does not have are left out, and
+    without any the patch is 0. Beyond the image's edge pixels are 0 or repeat the edge or its
+    mirror image (`pad`).
     """
-    height, width = size
-    wide = _padded(image, size, pad)
-    wide_labels = np.pad(labels, [(height, height), (width, width)])
-    starts = corner(centres, size) + np.array(size)
-    patches = np.empty((len(starts), image.shape[0], height, width), image.dtype)
-    masks = np.empty((len(starts), height, width), bool)
-    for i, ((y, x), label) in enumerate(zip(starts, found)):
-        patches[i] = wide[:, y : y + height, x : x + width]
-        masks[i] = wide_labels[y : y + height, x : x + width] == label
-    return patches, masks
+    planes = np.clip(planes, 0, len(volume))
+    whole = _plain(volume, starts, planes, out)
+    height, width = out.shape[1:]
+    for i in np.flatnonzero(whole).tolist():
+        y, x = starts[i]
+        out[targets[i]] = volume[planes[i, 0], y : y + height, x : x + width]
+    rest = ~whole
+    if rest.any():
+        rows, columns = _indices(volume, starts[rest], out, pad)
+        integer = np.issubdtype(volume.dtype, np.integer)
+        _cut(volume, rows, columns, planes[rest], mean, integer, volume.dtype.type(0), out,
+             targets[rest])
 
 
-def _padded(image: np.ndarray, size: tuple[int, int], pad: str) -> np.ndarray:
-    """`image` (C,Y,X) with a margin of `size` on every side."""
-    margin = [(0, 0), *((n, n) for n in size)]
-    if pad != "reflect":
-        return np.pad(image, margin, mode="edge" if pad == "edge" else "constant")
-    # numpy mirrors at most one image width; further out the last mirrored row is repeated
-    once = [(0, 0), *((min(n, s - 1),) * 2 for n, s in zip(size, image.shape[1:]))]
-    rest = [(m[0] - o[0], m[1] - o[1]) for m, o in zip(margin, once)]
-    return np.pad(np.pad(image, once, mode="reflect"), rest, mode="edge")
+def _plain(
+    volume: np.ndarray, starts: np.ndarray, planes: np.ndarray, out: np.ndarray
+) -> np.ndarray:
+    """Which patches (n,) lie inside the image and show one plane: numpy copies those fastest."""
+    last = np.array(volume.shape[1:]) - np.array(out.shape[1:])
+    inside = ((starts >= 0) & (starts <= last)).all(axis=1)
+    return inside & (planes[:, 1] - planes[:, 0] == 1)
+
+
+def cut_masks(
+    labels: np.ndarray, starts: np.ndarray, planes: np.ndarray, found: np.ndarray | None,
+    out: np.ndarray, targets: np.ndarray,
+) -> None:
+    """out[targets[i]] (m,H,W) bool shows where `labels` (Z,Y,X) is `found[i]` in any of the
+    planes, or where there is any label if `found` is None; False beyond the image's edge."""
+    planes = np.clip(planes, 0, len(labels))
+    whole = _plain(labels, starts, planes, out)
+    wanted = np.zeros(len(starts), np.uint32) if found is None else found.astype(np.uint32)
+    compare = np.not_equal if found is None else np.equal
+    height, width = out.shape[1:]
+    for i in np.flatnonzero(whole).tolist():
+        y, x = starts[i]
+        compare(labels[planes[i, 0], y : y + height, x : x + width], wanted[i],
+                out=out[targets[i]])
+    rest = ~whole
+    if rest.any():
+        rows, columns = _indices(labels, starts[rest], out, "zero")
+        _cut_masks(labels, rows, columns, planes[rest], wanted[rest], found is None, out,
+                   targets[rest])
+
+
+def _indices(
+    volume: np.ndarray, starts: np.ndarray, out: np.ndarray, pad: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (n,H) and columns (n,W) of the image that each patch shows; -1: none."""
+    rows, columns = (_axis(starts[:, i], out.shape[1 + i], volume.shape[1 + i], pad)
+                     for i in (0, 1))
+    return rows, columns
+
+
+def _axis(first: np.ndarray, size: int, n: int, pad: str) -> np.ndarray:
+    """The mirror reaches one image width; further out its last row is repeated."""
+    found = first[:, None] + np.arange(size)
+    if pad == "zero":
+        return np.where((found >= 0) & (found < n), found, -1)
+    if pad == "reflect":
+        found = np.where(found < 0, -found, found)
+        found = np.where(found >= n, 2 * (n - 1) - found, found)
+    return np.clip(found, 0, n - 1)
+
+
+@compiled
+def _cut(volume, rows, columns, planes, mean, integer, zero, out, targets):  # type: ignore[no-untyped-def]
+    for i in range(len(targets)):
+        patch = out[targets[i]]
+        first, last = planes[i]
+        for y in range(patch.shape[0]):
+            if first >= last or rows[i, y] < 0:
+                patch[y] = zero
+            elif mean and last - first > 1:
+                _mean(volume[first:last, rows[i, y]], columns[i], integer, patch[y])
+            else:
+                _most(volume[first:last, rows[i, y]], columns[i], zero, patch[y])
+
+
+@compiled
+def _most(planes, columns, zero, out):  # type: ignore[no-untyped-def]
+    for x in range(len(columns)):
+        out[x] = planes[0, columns[x]] if columns[x] >= 0 else zero
+    for z in range(1, len(planes)):
+        for x in range(len(columns)):
+            if columns[x] >= 0:
+                out[x] = max(out[x], planes[z, columns[x]])
+
+
+@compiled
+def _mean(planes, columns, integer, out):  # type: ignore[no-untyped-def]
+    for x in range(len(columns)):
+        total = 0.0
+        if columns[x] >= 0:
+            for z in range(len(planes)):
+                total += planes[z, columns[x]]
+            total /= len(planes)
+        out[x] = np.floor(total + 0.5) if integer else total
+
+
+@compiled
+def _cut_masks(labels, rows, columns, planes, found, every, out, targets):  # type: ignore[no-untyped-def]
+    for i in range(len(targets)):
+        mask = out[targets[i]]
+        mask[:] = False
+        for z in range(planes[i, 0], planes[i, 1]):
+            for y in range(mask.shape[0]):
+                if rows[i, y] < 0:
+                    continue
+                source = labels[z, rows[i, y]]
+                target = mask[y]
+                for x in range(mask.shape[1]):
+                    if columns[i, x] >= 0:
+                        value = source[columns[i, x]]
+                        target[x] |= value == found[i] or (every and value != 0)
