@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from libcell.compiled import compiled
 from libcell.data import labels, tables
 from libcell.data.image import object_ids
 from libcell.data.images import Source
@@ -97,16 +98,40 @@ def scan(read: ReadWindow, shape: tuple[int, ...]) -> Scan:
 
 def _scan_window(window: np.ndarray, y0: int, x0: int) -> Scan:
     """The same of one window (Z,h,w) that lies at (y0, x0); sums are of integers, hence exact."""
-    pixels = np.flatnonzero(window)
-    labels, place = np.unique(window.ravel()[pixels], return_inverse=True)
-    height, width = window.shape[-2:]
-    y, x = (pixels // width) % height + y0, pixels % width + x0
-    n = len(labels)
-    low = np.full((n, 2), np.iinfo(np.int64).max)
-    high = np.zeros((n, 2), np.int64)
-    for axis, values in enumerate((y, x)):
-        np.minimum.at(low[:, axis], place, values)
-        np.maximum.at(high[:, axis], place, values + 1)
-    sums = [np.bincount(place, weights=v, minlength=n).astype(np.int64) for v in (y, x)]
-    return Scan(labels.astype(np.int64), np.bincount(place, minlength=n),
-                np.column_stack(sums), np.hstack([low, high]))
+    labels, rows = _numbered(window)
+    area = np.zeros(len(labels), np.int64)
+    sums = np.zeros((len(labels), 2), np.int64)
+    boxes = np.tile(np.array([2**62, 2**62, 0, 0], np.int64), (len(labels), 1))
+    _add_pixels(window, rows, labels, y0, x0, area, sums, boxes)
+    return Scan(labels, area, sums, boxes)
+
+
+def _numbered(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels (n,) int64 of a window, ascending, and the row of each label value, or an empty
+    array where the largest value is far above their number."""
+    most = int(window.max(initial=0))
+    if most > 2 * window.size + 2**20:
+        found = np.unique(window)
+        return found[found > 0].astype(np.int64), np.empty(0, np.int64)
+    there = np.zeros(most + 1, np.bool_)
+    there[window.ravel()] = True
+    there[0] = False
+    return np.flatnonzero(there), np.cumsum(there) - 1
+
+
+@compiled
+def _add_pixels(window, rows, labels, y0, x0, area, sums, boxes):  # type: ignore[no-untyped-def]
+    for z in range(window.shape[0]):
+        for y in range(window.shape[1]):
+            for x in range(window.shape[2]):
+                label = window[z, y, x]
+                if label == 0:
+                    continue
+                row = rows[label] if len(rows) else np.searchsorted(labels, label)
+                area[row] += 1
+                sums[row, 0] += y0 + y
+                sums[row, 1] += x0 + x
+                boxes[row, 0] = min(boxes[row, 0], y0 + y)
+                boxes[row, 1] = min(boxes[row, 1], x0 + x)
+                boxes[row, 2] = max(boxes[row, 2], y0 + y + 1)
+                boxes[row, 3] = max(boxes[row, 3], x0 + x + 1)
