@@ -86,6 +86,17 @@ class Embeddings(Keyed):
     open_columns: ClassVar[OpenColumns] = {**METADATA, r"^emb_\d{4,}$": ("number", "a dimension")}
 
 
+class Profiles(Table):
+    """A row per well, or whatever else objects were put together by: their median or mean."""
+
+    open_columns: ClassVar[OpenColumns] = {
+        **Features.open_columns, r"^emb_\d{4,}$": ("number", "a dimension of an embedding")}
+
+    Metadata_Plate: str | None = Field(description="plate name")
+    Metadata_Well: str | None = Field(description="well, null where rows are not wells")
+    Metadata_Object_Count: Count = Field(description="objects that the row rests on")
+
+
 class Predictions(Keyed):
     """A model's class for each object, with a probability per class."""
 
@@ -232,6 +243,7 @@ TABLES: dict[str, type[Table]] = {
     "objects": Objects,
     "features": Features,
     "embeddings": Embeddings,
+    "profiles": Profiles,
     "predictions": Predictions,
     "gates": Gates,
     "layout": Layout,

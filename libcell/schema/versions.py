@@ -8,6 +8,7 @@ MAJOR = {
     "objects": 1,
     "features": 1,
     "embeddings": 1,
+    "profiles": 1,
     "predictions": 1,
     "gates": 1,
     "layout": 1,

@@ -1,0 +1,1 @@
+"""Feature tables as profiles: scaled, thinned out, one row per well."""
