@@ -11,8 +11,8 @@ where `labels` is (Y,X) of integers, 0 for background, `image` (Y,X) of any real
 and `index` is `ObjectIndex.of(labels)`, made once and shared. Names are CellProfiler's without
 the compartment and without the channel; `column_name` puts them together. A value that is not
 defined for an object is NaN; no object makes another's value change. Where the channel's name is
-not the last part of a column's name, `{channel}` stands for
-it: `Texture_Contrast_{channel}_3_00_256`.
+not the last part of a column's name, `{channel}` stands for it, as in
+`Texture_Contrast_{channel}_3_00_256`.
 
 A family that can be told something has SETTINGS, a dict of names and defaults, and takes them as
 keywords: `columns(**settings)` and `measure(labels, image, index, **settings)`. The setting
@@ -73,12 +73,12 @@ def load(name: str) -> Any:
 def column_name(compartment: str, feature: str, channel: str | None = None) -> str:
     """CellProfiler's name: `Nuclei_AreaShape_Area`, `Nuclei_Intensity_MeanIntensity_DNA`.
 
-    The channel comes last, or where the feature's name has `{}`.
+    The channel comes last, or where the feature's name has `{channel}`.
     """
     if channel is None:
         return f"{compartment}_{feature}"
-    if "{}" in feature:
-        return f"{compartment}_{feature.replace('{}', channel)}"
+    if "{channel}" in feature:
+        return f"{compartment}_{feature.replace('{channel}', channel)}"
     return f"{compartment}_{feature}_{channel}"
 
 

@@ -29,7 +29,7 @@ def columns() -> list[Column]:
 
 
 def _name(kind: str, ring: int) -> str:
-    return f"RadialDistribution_{kind}_{{}}_{ring + 1}of{RINGS}"
+    return f"RadialDistribution_{kind}_{{channel}}_{ring + 1}of{RINGS}"
 
 
 def measure(

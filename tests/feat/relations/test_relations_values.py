@@ -234,12 +234,12 @@ def test_an_even_disc_has_as_much_light_as_pixels_in_each_ring():
     y, x = np.mgrid[:41, :41]
     disc = (np.hypot(y - 20, x - 20) <= 15).astype(np.uint32)
     values = radial(disc, np.full(disc.shape, 3.0))
-    parts = [values[f"RadialDistribution_FracAtD_{{}}_{k}of4"][0] for k in range(1, 5)]
+    parts = [values[f"RadialDistribution_FracAtD_{{channel}}_{k}of4"][0] for k in range(1, 5)]
     assert sum(parts) == pytest.approx(1)
     assert parts == sorted(parts)
     for k in range(1, 5):
-        assert values[f"RadialDistribution_MeanFrac_{{}}_{k}of4"] == pytest.approx(1)
-        assert values[f"RadialDistribution_RadialCV_{{}}_{k}of4"] == pytest.approx(0, abs=1e-9)
+        assert values[f"RadialDistribution_MeanFrac_{{channel}}_{k}of4"] == pytest.approx(1)
+        assert values[f"RadialDistribution_RadialCV_{{channel}}_{k}of4"] == pytest.approx(0, abs=1e-9)
     turned = radial(np.rot90(disc), np.rot90(noise(disc.shape)))
     for name, value in radial(disc, noise(disc.shape)).items():
         if "RadialCV" not in name:  # its wedges are not symmetric
@@ -253,6 +253,6 @@ def test_objects_that_rings_fail_on():
     values = radial(labels, np.ones(labels.shape))
     assert np.isfinite(np.stack(list(values.values()))).all()
     dark = radial(labels, np.zeros(labels.shape))
-    assert np.isnan(dark["RadialDistribution_FracAtD_{}_1of4"]).all()
+    assert np.isnan(dark["RadialDistribution_FracAtD_{channel}_1of4"]).all()
     whole = radial(np.ones((6, 6), np.uint32), np.ones((6, 6)))  # nothing is outside
     assert np.isfinite(np.stack(list(whole.values()))).all()
