@@ -96,17 +96,20 @@ def _times(
 
     from libcell.align.kernels import stages
 
-    lengths = stages.usual_lengths(courses, [s.t for s in found]) if stretch else {}
-    times: list[np.ndarray | None] = []
+    lines = []  # course and frames, the mother's before one's own
     for one, course in zip(found, courses):
+        before = [] if one.parent is None else [one.parent]
+        lines.append((np.concatenate([*(courses[m] for m in before), course]),
+                      np.concatenate([*(found[m].t for m in before), one.t])))
+    mothers = {s.parent for s in found}
+    whole = [line for i, line in enumerate(lines) if i not in mothers]
+    lengths = stages.usual_lengths(whole) if stretch else {}
+    times: list[np.ndarray | None] = []
+    for one, course, line in zip(found, courses, lines):
         time = stages.aligned_time(course, one.t, anchor, lengths)
-        if time is None and one.parent is not None:
-            mother = found[one.parent]
-            both = (np.concatenate([courses[one.parent], course]),
-                    np.concatenate([mother.t, one.t]))
-            time = stages.aligned_time(*both, anchor, lengths)
-            time = None if time is None else time[-len(one.t):]
-        times.append(time)
+        if time is None:
+            time = stages.aligned_time(*line, anchor, lengths)
+        times.append(None if time is None else time[-len(one.t):])
     return times
 
 

@@ -80,7 +80,7 @@ def test_daughters_go_on_in_their_mothers_time(tmp_path):
     mother = [("f", 1, 0, t, s) for t, s in enumerate([0, 0, 1, 2, 3, 4, 4])]
     daughters = [("f", k, 1, 7 + t, s) for k in (2, 3) for t, s in enumerate([5, 5, 0, 0])]
     write(tmp_path, mother + daughters)
-    align(tmp_path, "--no-stretch")
+    align(tmp_path)
     found = {(r["track_id"], r["Metadata_T"]): r["Metadata_AlignedT"]
              for r in pq.read_table(tmp_path / "s.parquet").to_pylist()}
     assert found == {(k, t): t - 5 for k, t in found}

@@ -49,10 +49,11 @@ def segments(stages: np.ndarray) -> list[tuple[int, int, int]]:
     return [(int(stages[a]), int(a), int(b)) for a, b in zip(starts, stops)]
 
 
-def usual_lengths(courses: list[np.ndarray], frames: list[np.ndarray]) -> dict[int, float]:
-    """The median length of each stage in frames, over those whose begin and end were seen."""
+def usual_lengths(tracks: list[tuple[np.ndarray, np.ndarray]]) -> dict[int, float]:
+    """The median length of each stage in frames, over those whose begin and end were seen; a track
+    is its stages and its frames' numbers."""
     seen: dict[int, list[float]] = {}
-    for stages, t in zip(courses, frames):
+    for stages, t in tracks:
         for stage, a, b in segments(stages)[1:-1]:
             seen.setdefault(stage, []).append(float(t[b] - t[a]))
     return {stage: float(np.median(lengths)) for stage, lengths in sorted(seen.items())}

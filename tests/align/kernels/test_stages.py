@@ -76,7 +76,7 @@ def test_stages_that_were_seen_wholly_begin_together():
     courses = [np.array([0] * a + [1] * b + [3] * c + [4] * 2 + [0] * 5)
                for a, b, c in ((4, 2, 3), (6, 4, 5), (3, 3, 1))]
     frames = [np.arange(len(c)) + 10 * i for i, c in enumerate(courses)]
-    lengths = stages.usual_lengths(courses, frames)
+    lengths = stages.usual_lengths(list(zip(courses, frames)))
     assert lengths == {1: 3.0, 3: 3.0, 4: 2.0}
     times = [stages.aligned_time(c, t, 4, lengths) for c, t in zip(courses, frames)]
     for course, time in zip(courses, times):
