@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,9 @@ def load_foreign(path: Path) -> dict[str, Any]:
         found = load_tensors(path) if path.is_dir() else _load_file(path)
         return {k: torch.from_numpy(v) for k, v in found.items()}
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # about protocols of pickle that it may refuse next
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         first = str(error).splitlines()[0]
         raise DataError(f"{path}: not a file of weights alone ({first}); save them as "

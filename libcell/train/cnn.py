@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from libcell.nn.classifier import Classifier
     from libcell.run.job import Job
     from libcell.train.pictures.plan import Plan
+    from libcell.train.pictures.task import Lesson
 
 NORMALISE = ("train", "range", "crop")
 # The recipes of two published systems, without their faults: docs/training.md tells which
@@ -108,7 +109,7 @@ def run(job: Job, options: Options) -> None:
     leaks = plan.audit(made, options.leaky)
     fed = contract.make(path, options, made.rows[made.of("train")])
     network, shape = _network(options, fed, len(made.classes), job.seed)
-    task = CropClasses(network, made, fed, _lesson(options, fed), job.seed)
+    task = CropClasses(network, made, fed, _lesson(options), job.seed)
     fitted = fit(task, Recipe.of(options), job, seed=job.seed)
     held = _judged(job, network, made, fed)
     card = {
@@ -179,7 +180,9 @@ def _head(options: Options) -> tuple[str, dict[str, str]]:
     return name, given | {"text": Path(file).read_text()}
 
 
-def _lesson(options: Options, fed: dict[str, Any]) -> Any:
+def _lesson(options: Options) -> Lesson:
+    import torch
+
     from libcell.nn.augment import Augmentation
     from libcell.train.pictures.task import Lesson
 
@@ -189,8 +192,9 @@ def _lesson(options: Options, fed: dict[str, Any]) -> Any:
         flip=not options.no_flip, rotate=options.rotate, zoom=options.zoom, shift=options.shift,
         intensity=options.intensity, noise=options.noise, blur=options.blur,
         drop=options.channel_dropout, fill="zeros" if masked else "reflection")
+    half = options.precision == "bf16"
     return Lesson(options.batch, varied, options.mixup, options.label_smoothing, options.balance,
-                  options.monitor)
+                  options.monitor, torch.channels_last if half else torch.contiguous_format)
 
 
 def _judged(job: Job, network: Classifier, made: Plan, fed: dict[str, Any]) -> dict[str, Any]:
@@ -205,7 +209,7 @@ def _judged(job: Job, network: Classifier, made: Plan, fed: dict[str, Any]) -> d
     device = torch.device(devices.resolve(job.device))
     places = np.flatnonzero(made.split != "train")
     network.to(device)
-    scores = judge.scores(network, made.path, fed, made.rows[places], device)
+    scores = judge.scores(network, made.path, fed, made.rows[places], device, len(made.classes))
     network.to("cpu")
     validation = made.split[places] == "validation"
     y = made.y[places]

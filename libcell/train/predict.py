@@ -1,21 +1,24 @@
-"""A model's class and probabilities for every row of a table."""
+"""A model's class and probabilities for every row of a table, or every crop of a store."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    import numpy as np
     import pyarrow as pa
 
     from libcell.run.job import Job
 
 ROWS = 65_536  # of one block
+CROPS = 2048  # of one block
 KEYS = ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "Metadata_Image", "Metadata_T",
         "Metadata_Label", "Metadata_Compartment")
 
@@ -24,7 +27,8 @@ KEYS = ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "Metadata_Image", "M
 class Options:
     """Which model, and what is already known of the rows."""
 
-    model: Annotated[str, Opt("model that `cell-train` made", ("-m", "--model"), path=True)]
+    model: Annotated[str, Opt("model that `cell-train` made; may be the first INPUT",
+                              ("-m", "--model"), path=True, first=True)]
     target: Annotated[str | None, Opt("column with the known class [the model's target]")] = None
 
 
@@ -32,28 +36,35 @@ def run(job: Job, options: Options) -> None:
     """Predict block by block."""
     from pathlib import Path
 
-    from libcell.data import matrix, models, tables
+    from libcell.data import models
 
     path = Path(options.model)
     card = models.load_card(path)
+    target = options.target or card["target"]
+    if card["input"]["kind"] == "crops":
+        job.table("predictions", "predict", predict_crops, _crop_blocks(job, path, card, options))
+        return
+    job.table("predictions", "predict", predict_rows, _row_blocks(job, path, card, target))
+
+
+# -- rows of a table -------------------------------------------------------------------------
+
+
+def _row_blocks(job: Job, path: Path, card: dict[str, Any], target: str) -> list[Block]:
+    from libcell.data import matrix, models, tables
+
     table = job.inputs.table(card["input"]["kind"])
     models.require_columns(card, table.column_names, path)
-    if options.target:
-        matrix.column_text(table, options.target, "--target")  # an error if there is none
+    if target != card["target"]:
+        matrix.column_text(table, target, "--target")  # an error if there is none
     scratch = job.parts / "input.arrow"
     tables.write_part(scratch, table)
-    blocks = [
-        Block(f"rows {i}", {"table": scratch, "start": i, "model": path,
-                            "target": options.target or card["target"]})
-        for i in range(0, max(table.num_rows, 1), ROWS)
-    ]
-    job.table("predictions", "predict", predict_rows, blocks)
+    return [Block(f"rows {i}", {"table": scratch, "start": i, "model": path, "target": target})
+            for i in range(0, max(table.num_rows, 1), ROWS)]
 
 
 def predict_rows(table: Path, start: int, model: Path, target: str) -> pa.Table:
     """Table `predictions` of rows start : start + 65536."""
-    import numpy as np
-
     from libcell.data import matrix, models, tables
     from libcell.nn import forest_arrays, forest_walk
     from libcell.train.kernels.cleaning import refuse_infinite
@@ -63,15 +74,76 @@ def predict_rows(table: Path, start: int, model: Path, target: str) -> pa.Table:
     rows = tables.read_part(table).slice(start, ROWS)
     X = matrix.matrix(rows, card["input"]["columns"])
     refuse_infinite(X, card["input"]["columns"])
-    proba = forest_walk.predict_proba(arrays, X)
+    return prediction_table(rows, forest_walk.predict_proba(arrays, X), card, target)
+
+
+# -- crops of a store ------------------------------------------------------------------------
+
+
+def _crop_blocks(job: Job, path: Path, card: dict[str, Any], options: Options) -> Iterator[Block]:
+    """Blocks of every store, each looked at when its turn comes: a pipe may bring them late."""
+    from libcell.data import crops, matrix
+    from libcell.run import devices
+    from libcell.train.engine.extra import require
+    from libcell.train.pictures.contract import reader_of
+
+    require(job.command, "timm", "torchvision")
+    device = devices.resolve(job.device)
+    for store in job.inputs.paths("crops"):
+        reader_of(card["input"], store)  # an error if it lacks a channel
+        if options.target:
+            matrix.column_text(crops.open_crops(store).index(), options.target, "--target")
+        for i in range(0, max(crops.open_crops(store).n, 1), CROPS):
+            yield Block(f"{store} {i}", {
+                "store": store, "start": i, "model": path, "device": device,
+                "target": options.target or card["target"], "alone": job.pool.width == 1})
+
+
+def predict_crops(
+    store: Path, start: int, model: Path, target: str, device: str, alone: bool
+) -> pa.Table:
+    """Table `predictions` of crops start : start + 2048 of a store.
+
+    Unless it is `alone`, a block takes one thread. DataError where pixels are no numbers.
+    """
+    import numpy as np
+
+    from libcell.data import crops, models
+    from libcell.errors import DataError
+    from libcell.train.kernels import temperature
+    from libcell.train.pictures import judge
+
+    card = models.load_card(model)
+    index = crops.open_crops(store).index().slice(start, CROPS)
+    rows = np.arange(start, start + index.num_rows)
+    network = judge.loaded(model, device, alone)
+    scores = judge.scores(network, store, card["input"], rows, device, len(card["classes"]))
+    bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    if len(bad):
+        raise DataError(f"{store}: crop {rows[bad[0]]} holds NaN or infinite pixels")
+    chances = temperature.probabilities(scores, card["calibration"]["temperature"])
+    return prediction_table(index, chances, card, target)
+
+
+# -- both ------------------------------------------------------------------------------------
+
+
+def prediction_table(
+    rows: pa.Table, proba: np.ndarray, card: dict[str, Any], target: str
+) -> pa.Table:
+    """Table `predictions` of keyed `rows` with probabilities (n,k) of the card's classes."""
+    import numpy as np
+
+    from libcell.data import matrix, tables
+
     classes = np.array(card["classes"], dtype=object)
     own = {n: rows.column(n) for n in rows.column_names if n.startswith("Metadata_")}
     told = target in rows.column_names
     columns = {
         "object_id": rows.column("object_id"),
         **{k: own.pop(k) for k in list(own) if k in KEYS},
-        "target": matrix.column_text(rows, target, "--target") if told else [None] * len(X),
-        "predicted": classes[proba.argmax(axis=1)] if len(X) else [],
+        "target": matrix.column_text(rows, target, "--target") if told else [None] * len(proba),
+        "predicted": classes[proba.argmax(axis=1)] if len(proba) else [],
         "split": matrix.parts_of(rows, card["split"]),
         **own,
         **{f"p_{c}": proba[:, i] for i, c in enumerate(classes)},
@@ -81,12 +153,12 @@ def predict_rows(table: Path, start: int, model: Path, target: str) -> pa.Table:
 
 METHOD = Method(
     name="predict",
-    summary="A model's class and probabilities for every row of a table.",
+    summary="A model's class and probabilities for every row of a table or crop of a store.",
     run=run,
     options=Options,
-    reads=("features", "embeddings"),
+    reads=("features", "embeddings", "crops"),
     writes="predictions",
     suffix=".parquet",
-    example="cell-train predict f.parquet -m c.model -o p.parquet",
+    example="cell-train predict c.model f.parquet -o p.parquet",
     streams=True,
 )

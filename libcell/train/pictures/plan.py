@@ -83,10 +83,17 @@ def _per_class(
 
 
 def audit(made: Plan, allowed: bool) -> list[Leak]:
-    """Groups and equal crops in two parts of the split. UsageFault unless they are allowed."""
-    reader = CropReader(made.path, rows=made.rows)
-    prints = np.concatenate([_fingerprints(b.crops) for b in reader.in_order(AT_ONCE)])
-    leaks = split_audit.audit(made.groups, made.split, rows=prints)
+    """Groups and equal crops in two parts of the split. UsageFault unless they are allowed.
+
+    DataError for a pixel that is no number: this is the one look at all of them.
+    """
+    prints = []
+    for batch in CropReader(made.path, rows=made.rows).in_order(AT_ONCE):
+        bad = ~np.isfinite(batch.crops).all(axis=(1, 2, 3))
+        if bad.any():
+            raise DataError(f"{made.path}: crop {batch.rows[bad][0]} holds NaN or infinite pixels")
+        prints.append(_fingerprints(batch.crops))
+    leaks = split_audit.audit(made.groups, made.split, rows=np.concatenate(prints))
     if leaks and not allowed:
         raise UsageFault(
             f"{len(leaks)} leaks between the parts of the split, e.g. {held_out.told(leaks[0])}; "

@@ -30,6 +30,7 @@ class Lesson:
     label_smoothing: float = 0.0
     balance: str = "none"  # weights: rare classes weigh more; sampling: they come more often
     monitor: str = "balanced_accuracy"
+    layout: torch.memory_format = torch.contiguous_format  # of tensors; channels_last suits bf16
 
 
 class CropClasses(Task):
@@ -37,7 +38,7 @@ class CropClasses(Task):
 
     def __init__(self, network: nn.Module, made: Plan, contract: dict[str, Any], lesson: Lesson,
                  seed: int):
-        self.network = network
+        self.network = network.to(memory_format=lesson.layout)  # type: ignore[call-overload]
         self.monitor, self.higher = lesson.monitor, lesson.monitor != "loss"
         self._plan, self._contract, self._lesson, self._seed = made, contract, lesson, seed
         self._train, self._held = made.of("train"), made.of("validation")
@@ -93,7 +94,8 @@ class CropClasses(Task):
             made = torch.cat([made, pixels.fit_size(mask, (size[0], size[1]))], dim=1)
         made = self._lesson.augmentation.geometry(made)
         seen = self._lesson.augmentation.intensities(pixels.normalise(made[:, :n], how))
-        return torch.cat([seen, made[:, n:]], dim=1)
+        fed = torch.cat([seen, made[:, n:]], dim=1)
+        return fed.contiguous(memory_format=self._lesson.layout)
 
     def _cross_entropy(
         self, scores: torch.Tensor, truth: torch.Tensor, reduction: str = "mean"
@@ -116,7 +118,7 @@ class CropClasses(Task):
             return {}
         truth = self._plan.y[self._held]
         found = judge.scores(network, self._plan.path, self._contract,
-                             self._plan.rows[self._held], device)
+                             self._plan.rows[self._held], device, len(self._plan.classes))
         loss = functional.cross_entropy(torch.from_numpy(found), torch.from_numpy(truth))
         k = len(self._plan.classes)
         figures = confusion.figures(
