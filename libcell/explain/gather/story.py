@@ -1,13 +1,13 @@
 """Sections of a report, in the order in which a biologist would ask."""
 
 import json
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from libcell.data import matrix
+from libcell.explain.gather import scores
 from libcell.explain.gather.examples import Examples
 from libcell.explain.gather.material import Material
 from libcell.explain.gather.plates import plates
@@ -24,10 +24,6 @@ from libcell.explain.page.sections import (
 )
 
 SHOWN_FEATURES = 3
-METRICS = {
-    "balanced_accuracy": "balanced accuracy", "accuracy": "accuracy", "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1", "roc_auc_ovr": "ROC AUC", "ece": "calibration error (ECE)",
-}
 
 
 def tell(material: Material, title: str, examples: int, simulated: bool, made_by: str) -> Report:
@@ -35,7 +31,8 @@ def tell(material: Material, title: str, examples: int, simulated: bool, made_by
     crops = Examples(material.crops, examples)
     found = [
         _summary(material), *plates(material.objects()), _gallery(material, crops),
-        _tracks(material), _scores(material), _confusion(material, crops), _importance(material),
+        _tracks(material), *scores.sections(material.tables.get("scores")),
+        _confusion(material, crops), _importance(material),
         *_distributions(material), _split(material), _provenance(material),
     ]
     warnings = ["The images are simulated; nothing here is a finding."] if simulated else []
@@ -84,35 +81,6 @@ def _tracks(material: Material) -> Section | None:
             for a, t in material.tracks]
     return Table("Tracks", "Cells followed through time.",
                  ["tracks", "divisions", "objects", "fields of view"], rows)
-
-
-def _scores(material: Material) -> Section | None:
-    table = material.tables.get("scores")
-    if table is None:
-        return None
-    rows = table.to_pylist()
-    overall = {r["metric"]: r for r in rows if r["label"] is None}
-    shown = []
-    for metric, name in METRICS.items():
-        row, base = overall.get(metric), overall.get(f"majority_{metric}")
-        if row and row["value"] is not None:
-            shown.append([name, _number(row["value"]), _interval(row),
-                          _number(base["value"]) if base else ""])
-    if not overall:
-        return None
-    some = next(iter(overall.values()))
-    return Table("How good it is", f"On {some['n']:,} objects of the part '{some['split']}', whole "
-                 "groups held out; intervals (95 %) drawn over groups. The last column is what "
-                 "always answering the most frequent class would score.",
-                 ["figure", "value", "95 % interval", "majority"], shown)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
-
-
-def _interval(row: dict[str, Any]) -> str:
-    return "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
 
 
 def _confusion(material: Material, crops: "Examples") -> Section | None:
