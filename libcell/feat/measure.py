@@ -35,6 +35,12 @@ class Options:
     channels: Annotated[tuple[str, ...], Opt("channels by name or number [all]",
                                              ("-c", "--channels"))] = ()
     families: Annotated[tuple[str, ...], Opt("feature families [all]")] = ()
+    texture_scales: Annotated[tuple[int, ...], Opt("distances of the pixels of a pair, px",
+                                                   least=1)] = (3,)
+    texture_levels: Annotated[int, Opt("grey levels", least=2, most=256)] = 256
+    texture_span: Annotated[str, Opt(
+        "values that the levels span: type (0 to the pixel type's largest), object (0 to each "
+        "object's largest) or LOW,HIGH")] = "type"
 
 
 def run(job: Job, options: Options) -> None:
@@ -47,7 +53,7 @@ def _blocks(job: Job, options: Options) -> Iterator[Block]:
     from libcell.data import labels, objects  # noqa: F401
     from libcell.feat import families, relations
 
-    relations.require(options.families)
+    _require(options)
     alone, together = relations.split(options.families)
     for room, names in ((families, alone), (relations, together)):
         for name in names:
@@ -212,11 +218,18 @@ def _measured(
     return {column_name(prefix, name, channel): values for name, values in found.items()}
 
 
+def _require(options: Options) -> None:
+    """UsageFault for a family that does not exist, and for a span that is none."""
+    from libcell.feat import relations
+    from libcell.feat.families import texture
+
+    relations.require(options.families)
+    texture.limits(options.texture_span)
+
+
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:
     """What would be read; the number of rows is known after the labels are read."""
-    from libcell.feat.relations import require
-
-    require(options.families)
+    _require(options)
     return inputs.plan("labels", options.images)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from libcell.compiled import compiled
-from libcell.feat.families._runs import Runs
+from libcell.feat.families._runs import ZERO, Runs, heights, most
 
 EMPTY = 2**62
 SLACK = 1 + 1e-12  # a corner is outside a circle only beyond rounding
@@ -39,24 +39,22 @@ class Hulls(NamedTuple):
 
 def hulls(runs: Runs) -> Hulls:
     """The hulls of all objects."""
-    return Hulls(*_hulls(runs))
+    found = np.zeros((7, runs.area.size))
+    tallest = most(heights(runs))
+    rows, chain, ring = (np.empty((2, k * tallest), np.int64) for k in (1, 3, 6))
+    _hulls(runs, rows, chain, ring, found)
+    return Hulls(*found)
 
 
 @compiled
-def _hulls(runs: Runs) -> np.ndarray:
-    n = runs.area.size
-    found = np.zeros((7, n))
-    tallest = 0
-    for i in range(n):
-        tallest = max(tallest, runs.box[i, 2] - runs.box[i, 0])
-    rows = np.empty((2, tallest), np.int64)
-    chain = np.empty((2, 3 * tallest), np.int64)
-    ring = np.empty((2, 6 * tallest), np.int64)
-    for i in range(n):
+def _hulls(
+    runs: Runs, rows: np.ndarray, chain: np.ndarray, ring: np.ndarray, found: np.ndarray
+) -> None:
+    for i in range(runs.area.size):
         height = runs.box[i, 2] - runs.box[i, 0]
         _row_ends(runs, i, rows)
         for stage in range(2):  # the hull of the pixels; that of the hull's pixels' diamonds
-            count = 0
+            count = ZERO
             for side in range(2):
                 corners = _hull(rows, side, height, stage, chain)
                 count = _join(chain, corners, side, ring, count)
@@ -67,7 +65,6 @@ def _hulls(runs: Runs) -> np.ndarray:
                 found[4, i], found[5, i], found[6, i] = _circle(ring, count)
             found[1 + 2 * stage, i] = np.sqrt(float(_widest(ring, count))) / (1 + stage)
         found[0, i] += height
-    return found
 
 
 @compiled
@@ -85,7 +82,7 @@ def _row_ends(runs: Runs, i: int, rows: np.ndarray) -> None:
 @compiled
 def _hull(rows: np.ndarray, side: int, height: int, diamonds: int, chain: np.ndarray) -> int:
     """Corners of one side's hull, of the pixels in rows or of their diamonds in half pixels."""
-    kept = 0
+    kept = ZERO
     for y in range(height):
         if rows[side, y] == EMPTY:
             continue
@@ -128,7 +125,7 @@ def _fill(chain: np.ndarray, corners: int, rows: np.ndarray, side: int, height: 
         y, x = 2 * chain[0, k], 2 * chain[1, k]
         for step in range(3):
             chain[0, 3 * k + step], chain[1, 3 * k + step] = y + step - 1, x - step % 2
-    kept = 0
+    kept = ZERO
     for k in range(3 * corners):
         kept = _add(chain, kept, chain[0, k], chain[1, k])
     k = 0

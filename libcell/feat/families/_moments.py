@@ -26,21 +26,22 @@ class Moments(NamedTuple):
 
 def moments(runs: Runs) -> Moments:
     """Moments of every object, float64."""
-    return Moments(*_moments(runs))
+    n = len(runs.area)
+    found = Moments(np.empty(n), np.empty(n), *np.zeros((2, ORDERS, ORDERS, n)))
+    _moments(runs, *found)
+    return found
 
 
 @compiled
-def _moments(runs: Runs) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    n = runs.area.size
-    spatial, central = np.zeros((4, 4, n)), np.zeros((4, 4, n))
-    y, x = np.empty(n), np.empty(n)
-    for i in range(n):
+def _moments(
+    runs: Runs, y: np.ndarray, x: np.ndarray, spatial: np.ndarray, central: np.ndarray
+) -> None:
+    for i in range(runs.area.size):
         top, left, area = float(runs.box[i, 0]), float(runs.box[i, 1]), runs.area[i]
         _add(runs, i, top, left, spatial)
         y[i], x[i] = top + spatial[1, 0, i] / area, left + spatial[0, 1, i] / area
         _add(runs, i, y[i], x[i], central)
         central[0, 1, i] = central[1, 0, i] = 0.0
-    return y, x, spatial, central
 
 
 @compiled

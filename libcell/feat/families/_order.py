@@ -8,10 +8,11 @@ FEW = 48  # numbers below which moving them one by one is faster
 
 
 @compiled
-def sort(values: np.ndarray, n: int, keys: np.ndarray) -> None:
+def sort(values: np.ndarray, n: int, keys: np.ndarray, count: np.ndarray) -> None:
     """Sort the first n of float64 values, none of them NaN, in place.
 
-    By their bytes, in time that grows with n. `keys` uint64 (2, n or more) is scratch.
+    By their bytes, in time that grows with n. Scratch: `keys` uint64 (2, n or more), `count`
+    int64 (256,).
     """
     if n < FEW:
         for k in range(1, n):
@@ -22,7 +23,7 @@ def sort(values: np.ndarray, n: int, keys: np.ndarray) -> None:
             values[at] = value
         return
     bits, top = values.view(np.uint64), np.uint64(1 << 63)
-    count, varies, side = np.empty(256, np.int64), np.uint64(0), 0
+    varies, side = np.uint64(0), 0
     for k in range(n):
         here = bits[k]
         keys[0, k] = ~here if here & top else here | top  # in this form they order as numbers do
@@ -43,7 +44,8 @@ def _by_byte(
 ) -> None:
     """Stable order by one byte."""
     low = np.uint64(255)
-    count[:] = 0
+    for b in range(256):
+        count[b] = 0
     for k in range(n):
         count[(source[k] >> shift) & low] += 1
     place = 0

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from libcell.compiled import compiled
-from libcell.feat.families._runs import Runs
+from libcell.feat.families._runs import Runs, heights, most, widths
 
 # weights of outline pixels by their neighbourhood (Benkrid and Crookes 2000), as in scikit-image:
 # 1 for the pixel, 2 for each outline pixel beside it, 10 for each one diagonal to it
@@ -35,23 +35,25 @@ class Outlines(NamedTuple):
 
 def outlines(runs: Runs) -> Outlines:
     """The outlines of all objects; a single pixel's perimeter is 0."""
-    return Outlines(*_outlines(runs, WEIGHTS, CROFTON, PARTS))
+    found = np.zeros((4, len(runs.area)))
+    largest = most((heights(runs) + 2) * (widths(runs) + 2))
+    waiting = np.empty(largest if _gaps(runs).any() else 0, np.int64)
+    _outlines(runs, WEIGHTS, CROFTON, PARTS, np.empty(largest, np.uint8), waiting, found)
+    return Outlines(*found)
+
+
+def _gaps(runs: Runs) -> np.ndarray:
+    """Whether a row of an object may have a gap, bool (n,); without one it has no hole."""
+    return np.diff(runs.first) > heights(runs)
 
 
 @compiled
 def _outlines(
-    runs: Runs, weights: np.ndarray, crofton: np.ndarray, parts: np.ndarray
-) -> np.ndarray:
-    n = runs.area.size
-    found = np.zeros((4, n))
-    largest = 0
-    for i in range(n):
-        y0, x0, y1, x1 = runs.box[i]
-        largest = max(largest, (y1 - y0 + 2) * (x1 - x0 + 2))
-    scratch, waiting = np.empty(largest, np.uint8), np.empty(largest, np.int64)
-    for i in range(n):
-        y0, x0, y1, x1 = runs.box[i]
-        height, width = y1 - y0 + 2, x1 - x0 + 2
+    runs: Runs, weights: np.ndarray, crofton: np.ndarray, parts: np.ndarray, scratch: np.ndarray,
+    waiting: np.ndarray, found: np.ndarray,
+) -> None:
+    for i in range(runs.area.size):
+        height, width = runs.box[i, 2] - runs.box[i, 0] + 2, runs.box[i, 3] - runs.box[i, 1] + 2
         drawn = scratch[: height * width].reshape(height, width)
         _draw(runs, i, drawn)
         count = 0
@@ -63,10 +65,9 @@ def _outlines(
                 count += parts[square]
         found[2, i] = count // 4
         found[3, i] = runs.area[i]
-        if runs.first[i + 1] - runs.first[i] > height - 2:  # else no row has a gap, hence no hole
+        if runs.first[i + 1] - runs.first[i] > height - 2:
             found[3, i] = height * width - _outside(drawn, waiting)
         found[0, i] = _perimeter(drawn, weights)
-    return found
 
 
 @compiled

@@ -4,35 +4,39 @@ import numpy as np
 
 from libcell.compiled import compiled
 from libcell.feat.families._order import at, deviation, sort
-from libcell.feat.families._runs import Runs
+from libcell.feat.families._runs import ZERO, Runs, most
 
 # columns of what `statistics` returns
 (SUM, MEAN, STD, SAMPLE_STD, LOW, HIGH, LOWER, MIDDLE, UPPER, MAD, EDGE_SUM, EDGE_MEAN, EDGE_STD,
  EDGE_LOW, EDGE_HIGH, SHIFT, MASS_Y, MASS_X, TOP_Y, TOP_X) = range(20)
 
 
-@compiled
 def statistics(runs: Runs, values: np.ndarray, edge: np.ndarray) -> np.ndarray:
     """Statistics of all objects, float64 (20,n), from the values and edges (p,) of the pixels.
 
     Values that are not finite are left out; NaN for what is then not defined.
     """
-    n = runs.area.size
-    found = np.full((20, n), np.nan)
-    most = 0
-    for i in range(n):
-        most = max(most, runs.area[i])
-    kept, keys = np.empty(most), np.empty((2, most), np.uint64)
-    where = np.empty((2, most), np.int64)
-    rim = np.empty(most)
-    start = 0
-    for i in range(n):
+    found = np.full((20, len(runs.area)), np.nan)
+    room = most(runs.area)
+    kept = np.empty((2, room))
+    _statistics(runs, values, edge, kept[0], kept[1], np.empty((2, room), np.int64),
+                np.empty((2, room), np.uint64), np.empty(256, np.int64), found)
+    return found
+
+
+@compiled
+def _statistics(
+    runs: Runs, values: np.ndarray, edge: np.ndarray, kept: np.ndarray, rim: np.ndarray,
+    where: np.ndarray, keys: np.ndarray, bytes_: np.ndarray, found: np.ndarray,
+) -> None:
+    start = ZERO
+    for i in range(runs.area.size):
         count, outer = _gather(runs, i, start, values, edge, kept, where, rim)
         start += runs.area[i]
         if count:
-            _spread(kept, count, found, i, SUM)
+            _spread(kept, count, found[SUM:EDGE_SUM], i)
             _places(kept, where, count, runs.box[i, 0], runs.box[i, 1], found, i)
-            sort(kept, count, keys)
+            sort(kept, count, keys, bytes_)
             found[LOW, i], found[HIGH, i] = kept[0], kept[count - 1]
             found[LOWER, i] = at(kept, count, count * 0.25)
             found[MIDDLE, i] = at(kept, count, count * 0.5)
@@ -41,12 +45,11 @@ def statistics(runs: Runs, values: np.ndarray, edge: np.ndarray) -> np.ndarray:
             if count > 1:
                 found[SAMPLE_STD, i] = found[STD, i] * np.sqrt(count / (count - 1.0))
         if outer:
-            _spread(rim, outer, found, i, EDGE_SUM)
+            _spread(rim, outer, found[EDGE_SUM:], i)
             low, high = rim[0], rim[0]
             for k in range(outer):
                 low, high = min(low, rim[k]), max(high, rim[k])
             found[EDGE_LOW, i], found[EDGE_HIGH, i] = low, high
-    return found
 
 
 @compiled
@@ -56,7 +59,7 @@ def _gather(
 ) -> tuple[int, int]:
     """An object's finite values, their places from the box's corner, and those at its edge; how
     many of each."""
-    count, outer, k = 0, 0, start
+    count, outer, k = ZERO, ZERO, start
     for r in range(runs.first[i], runs.first[i + 1]):
         y = runs.y[r] - runs.box[i, 0]
         for x in range(runs.x0[r] - runs.box[i, 1], runs.x1[r] - runs.box[i, 1]):
@@ -72,16 +75,15 @@ def _gather(
 
 
 @compiled
-def _spread(values: np.ndarray, n: int, found: np.ndarray, i: int, column: int) -> None:
-    """Sum, mean and standard deviation of the first n values, in a column and the next two."""
+def _spread(values: np.ndarray, n: int, found: np.ndarray, i: int) -> None:
+    """Sum, mean and standard deviation of the first n values, in the first three rows."""
     total = 0.0
     for k in range(n):
         total += values[k]
     mean, square = total / n, 0.0
     for k in range(n):  # around the mean: a difference of large squares would lose the digits
         square += (values[k] - mean) * (values[k] - mean)
-    found[column, i], found[column + 1, i] = total, mean
-    found[column + 2, i] = np.sqrt(square / n)
+    found[0, i], found[1, i], found[2, i] = total, mean, np.sqrt(square / n)
 
 
 @compiled

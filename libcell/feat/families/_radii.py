@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from libcell.compiled import compiled
-from libcell.feat.families._runs import Runs
+from libcell.feat.families._runs import Runs, heights, most, widths
 
 
 class Radii(NamedTuple):
@@ -18,37 +18,33 @@ class Radii(NamedTuple):
 
 def radii(runs: Runs) -> Radii:
     """Euclidean distances; other objects and everything beyond the image are outside."""
-    return Radii(*_radii(runs))
+    height, width = heights(runs) + 2, widths(runs)
+    found = np.zeros((3, len(runs.area)))
+    column = np.empty((2, most(height)), np.int64)
+    reach = min(most(height), most(width) + 2) // 2 + 1
+    _radii(runs, np.empty(most(height * width), np.int64), column[0], column[1],
+           np.zeros(reach * reach + 1, np.int64), found)
+    return Radii(*found)
 
 
 @compiled
-def _radii(runs: Runs) -> np.ndarray:
+def _radii(
+    runs: Runs, scratch: np.ndarray, parabola: np.ndarray, start: np.ndarray, count: np.ndarray,
+    found: np.ndarray,
+) -> None:
     """By rows, then by columns, exact in whole numbers and in time that grows with the box alone
     (Meijster, Roerdink and Hesselink 2000)."""
-    n = runs.area.size
-    found = np.zeros((3, n))
-    tallest, widest, largest = 0, 0, 0
-    for i in range(n):
-        height, width = runs.box[i, 2] - runs.box[i, 0] + 2, runs.box[i, 3] - runs.box[i, 1]
-        tallest, widest, largest = (max(tallest, height), max(widest, width),
-                                    max(largest, height * width))
-    scratch = np.empty(largest, np.int64)
-    parabola, start = np.empty(tallest, np.int64), np.empty(tallest, np.int64)
-    reach = min(tallest, widest + 2) // 2 + 1
-    count = np.zeros(reach * reach + 1, np.int64)
-    for i in range(n):
+    for i in range(runs.area.size):
         height, width = runs.box[i, 2] - runs.box[i, 0] + 2, runs.box[i, 3] - runs.box[i, 1]
         along = scratch[: height * width].reshape(width, height)  # a column is contiguous
         _along_rows(runs, i, along)
-        total, most = 0.0, 0
+        total, far = 0.0, 0
         for x in range(width):
-            far, sums = _down_column(along[x], parabola, start, count)
-            total, most = total + sums, max(most, far)
-        area = runs.area[i]
-        found[0, i], found[1, i] = np.sqrt(float(most)), total / area
-        found[2, i] = _median(count, area)
-        count[: most + 1] = 0
-    return found
+            farthest, sums = _down_column(along[x], parabola, start, count)
+            total, far = total + sums, max(far, farthest)
+        found[0, i], found[1, i] = np.sqrt(float(far)), total / runs.area[i]
+        found[2, i] = _median(count, runs.area[i])
+        count[: far + 1] = 0
 
 
 @compiled
@@ -82,16 +78,16 @@ def _down_column(
         if cross < along.size:
             last += 1
             parabola[last], start[last] = y, cross
-    most, total = 0, 0.0
+    far, total = 0, 0.0
     for y in range(along.size - 1, -1, -1):
         if along[y] > 0:
             square = _over(along, parabola[last], y)
             count[square] += 1
             total += np.sqrt(float(square))
-            most = max(most, square)
+            far = max(far, square)
         if y == start[last]:
             last -= 1
-    return most, total
+    return far, total
 
 
 @compiled

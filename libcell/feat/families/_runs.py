@@ -1,8 +1,14 @@
-"""The pixels of objects as compiled loops are handed them."""
+"""The pixels of objects as compiled loops are handed them.
+
+Loops are also handed the arrays that they fill: each way of making one would be compiled along.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
+
+# a 0 that is no literal: what is handed one is compiled for literals, too
+ZERO: int = np.int64(0)  # type: ignore[assignment]
 
 
 class Runs(NamedTuple):
@@ -20,3 +26,18 @@ class Runs(NamedTuple):
     x1: np.ndarray
     box: np.ndarray
     area: np.ndarray
+
+
+def heights(runs: Runs) -> np.ndarray:
+    """Rows of each bounding box, int64 (n,)."""
+    return runs.box[:, 2] - runs.box[:, 0]
+
+
+def widths(runs: Runs) -> np.ndarray:
+    """Columns of each bounding box, int64 (n,)."""
+    return runs.box[:, 3] - runs.box[:, 1]
+
+
+def most(numbers: np.ndarray) -> int:
+    """The largest of some numbers (n,), 0 if there are none: how much scratch suffices for all."""
+    return int(numbers.max(initial=0))

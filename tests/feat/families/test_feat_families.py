@@ -21,7 +21,8 @@ every_family = pytest.mark.parametrize("name", NAMES)
 PLACE = ("Center_", "BoundingBoxM", "CenterMassIntensity_", "Location_MaxIntensity_")
 # what a quarter turn changes: places, and what has a direction
 TURNS = (*PLACE, "Orientation", "SpatialMoment_", "CentralMoment_", "NormalizedMoment_",
-         "InertiaTensor_", "RadialDistribution_")  # of equals, the first pixel is the centre
+         "InertiaTensor_", "Texture_",
+         "RadialDistribution_")  # of equals, the first pixel is the centre
 
 
 def without(found, parts):
@@ -48,8 +49,8 @@ def test_names_are_files_and_listed_without_import():
 
 
 def test_a_family_that_is_not_there():
-    with pytest.raises(UsageFault, match="'Shape', 'zernike'; there are intensity"):
-        families.require(["shape", "Shape", "zernike"])
+    with pytest.raises(UsageFault, match="'Shape', 'size'; there are intensity"):
+        families.require(["shape", "Shape", "size"])
     with pytest.raises(UsageFault, match="no family '_index'"):
         families.load("_index")
 

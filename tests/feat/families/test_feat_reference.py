@@ -23,7 +23,8 @@ REGIONPROPS = {
     "Extent": "extent", "MajorAxisLength": "axis_major_length",
     "MinorAxisLength": "axis_minor_length", "Perimeter": "perimeter", "Solidity": "solidity",
     "FilledArea": "area_filled", "PerimeterCrofton": "perimeter_crofton",
-    "OuterFeretDiameter": "feret_diameter_max", "HuMoment_0": "moments_hu-0", "NormalizedMoment_1_2": "moments_normalized-1-2",
+    "OuterFeretDiameter": "feret_diameter_max",
+    "HuMoment_0": "moments_hu-0", "NormalizedMoment_1_2": "moments_normalized-1-2",
 }
 
 
