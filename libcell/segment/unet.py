@@ -37,12 +37,14 @@ class Options:
     pmax: Annotated[float | None, Opt("percentile that becomes white [the model's]",
                                       least=0, most=100)] = None
     threshold: Annotated[float, Opt("probability from which a pixel is cell; higher is stricter",
-                                    least=0.05, most=1)] = 0.5
+                                    least=0.1, most=1)] = 0.5
     tta: Annotated[str, Opt("mean over the image turned and mirrored: flips takes 4 times as long, "
                             "all 8 times", choices=("none", "flips", "all"))] = "none"
     max_radius: Annotated[int | None, Opt("a cell's pixels are no further from its centre "
                                           "[the model's]", least=8, most=1024)] = None
-    min_area: Annotated[int, Opt("smaller cells are dropped", least=1)] = 20
+    min_area: Annotated[int | None, Opt(
+        "smaller cells are dropped [the model's: half the area that 2 in 100 cells of its training "
+        "lie below]", least=1)] = None
     max_area: Annotated[int | None, Opt("larger cells are dropped", least=1)] = None
     clear_border: Annotated[bool, Opt("drop cells cut by the image's edge",
                                       ("--clear-border",))] = False
@@ -88,7 +90,7 @@ def parameters(options: Options, device: str) -> tuple[NetworkParams, str]:
         model=path, device=devices.resolve(device), channels=tuple(channels), pmin=pmin, pmax=pmax,
         flat=card.shape.ndim == 2, least=round(options.threshold * 255),
         reach_px=options.max_radius or card.reach_px, turns=options.tta,
-        min_area_px=options.min_area, max_area_px=options.max_area,
+        min_area_px=options.min_area or card.min_area_px, max_area_px=options.max_area,
         clear_border=options.clear_border)
     return made, options.compartment or card.target
 

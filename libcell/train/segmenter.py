@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from libcell.nn.segmenter.network import Shape
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
+    from libcell.train.segmentation.fields import Prepared
     from libcell.train.segmentation.pairs import Example
     from libcell.train.segmentation.task import Drawing
 
+SMALLEST = 2  # in 100 cells of the training images are smaller than the smallest that count
 ARCHITECTURE = "folded-unet"
 
 
@@ -90,7 +92,7 @@ def run(job: Job, options: Options) -> None:
         "split": _split(made, out),
         "metrics": {"epoch": fitted.epoch, "validation": fitted.figures},
         "seed": job.seed,
-    } | _sizes(facts)
+    } | _sizes(facts, fields)
     models.save(job.root, fitted.tensors(), card)
     history.write(job.root, fitted.history, job.provenance())
     job.publish("model", len(made), **{k: fitted.figures[k] for k in ("loss", "dice")
@@ -158,15 +160,19 @@ def _prepare(
     return [f for f, _ in done], [d for _, d in done]
 
 
-def _sizes(facts: list[dict[str, Any]]) -> dict[str, Any]:
+def _sizes(facts: list[dict[str, Any]], fields: list[Prepared]) -> dict[str, Any]:
     """How large cells are: `diameter_px`, the median of the frames' medians; `reach_px`, how far
-    a path to a centre may be."""
+    a path to a centre may be; `min_area_px`, below which nothing is a cell."""
     import statistics
 
+    import numpy as np
+
+    areas = np.concatenate([f.objects[:, 3] for f in fields])
     known = [f for f in facts if f["objects"]]
     longest = max(f["longest_px"] for f in known)
     return {"diameter_px": statistics.median(f["diameter_px"] for f in known),
-            "reach_px": max(16, min(256, 8 * round(0.75 * longest / 8)))}
+            "reach_px": max(16, min(256, 8 * round(0.75 * longest / 8))),
+            "min_area_px": max(1, int(np.percentile(areas, SMALLEST) / 2))}
 
 
 def _split(made: list[Example], out: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def write_model(path: Path, shape: Shape | None = None, channels=("grey",), **ch
         "provenance": PROVENANCE, "architecture": "folded-unet",
         "classes": ["background", "nuclei"], "target": "nuclei",
         "input": {"kind": "images", "channels": list(channels), "pmin": 1.0, "pmax": 99.8},
-        "network": shape.to_card(), "reach_px": 16, "diameter_px": 12.0,
+        "network": shape.to_card(), "reach_px": 16, "diameter_px": 12.0, "min_area_px": 20,
         "training_data": "sha256:" + "0" * 64, "split": {}, "metrics": {}, "seed": 0,
     }
     tensors = {k: v.numpy() for k, v in network.state_dict().items()}

@@ -9,9 +9,9 @@ import numpy as np
 from libcell.compiled import compiled
 from libcell.segment.kernels.window import Box
 
-CROWD_PX = 2  # ends up to this many pixels away, along each axis, count as crowding a place
-CLIMB_PX = 3  # a place points to the most crowded one within this distance along each axis
-ROUNDS = 4  # 2**ROUNDS climbs at most
+CROWD_PX = 3  # ends up to this many pixels away, along each axis, count as crowding a place
+CLIMB_PX = 4  # a place points to the most crowded one within this distance along each axis
+ROUNDS = 3  # 2**ROUNDS climbs at most
 REACH_PX = CROWD_PX + CLIMB_PX * 2**ROUNDS
 
 

@@ -22,6 +22,7 @@ class Segmentation:
 
     channels  of the image, in order; pmin, pmax: percentiles that become 0 and 1
     reach_px  how far a cell's pixels may be from its centre
+    min_area_px   smaller cells are none
     """
 
     shape: "Shape"
@@ -29,6 +30,7 @@ class Segmentation:
     pmin: float
     pmax: float
     reach_px: int
+    min_area_px: int
     target: str
 
 
@@ -43,7 +45,8 @@ def load_card(path: Path) -> Segmentation:
         taken = card["input"]
         shape = shape_of(**card["network"] | {"widths": tuple(card["network"]["widths"])})
         found = Segmentation(shape, tuple(taken["channels"]), float(taken["pmin"]),
-                             float(taken["pmax"]), int(card["reach_px"]), str(card["target"]))
+                             float(taken["pmax"]), int(card["reach_px"]),
+                             int(card["min_area_px"]), str(card["target"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: its card lacks what a segmenter's says ({error})") from error
     if len(found.channels) != shape.channels:

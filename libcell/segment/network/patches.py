@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LARGEST = 1 << 20  # pixels (voxels) of a patch without its surroundings
 EDGES = (1024, 512, 256)
 UNIT = 127  # the int8 that stands for a direction of length 1
-SURELY_NOT = 13  # of 255: where a cell is less likely than this, directions are left out
+SURELY_NOT = 26  # of 255: where a cell is less likely than this, no path leads through
 
 Read = Callable[[slice, slice], np.ndarray]
 Turn = tuple[int, bool]  # quarter turns, then whether it is mirrored

@@ -18,7 +18,8 @@ def ends(ways: np.ndarray, cell: np.ndarray, reach_px: int) -> np.ndarray:
     """Flat index (int64, shaped like `cell`) of the pixel where each pixel's path ends; -1 outside.
 
     ways   (2,Y,X) or (3,Z,Y,X) int8, along [z,] y, x; 127 is length 1
-    cell   (Y,X) or (Z,Y,X) bool; directions outside count as 0
+    cell   (Y,X) or (Z,Y,X) bool, where paths begin; they may lead through what is no cell, so
+           that a hole in a cell does not hold them up
 
     No end is further than `travel_px(reach_px)` along any axis.
     """
@@ -57,7 +58,7 @@ def _follow_flat(ways: np.ndarray, cell: np.ndarray, steps: int, found: np.ndarr
                     for dx in range(2):
                         weight = (fy if dy else FINE - fy) * (fx if dx else FINE - fx)
                         py, px = min(iy + dy, height - 1), min(ix + dx, width - 1)
-                        if weight and cell[py, px]:
+                        if weight:
                             along_y += weight * ways[0, py, px]
                             along_x += weight * ways[1, py, px]
                 ny = _bounded(y + along_y * STEP_PX // (UNIT * FINE), (height - 1) * FINE)
@@ -87,7 +88,7 @@ def _follow_deep(ways: np.ndarray, cell: np.ndarray, steps: int, found: np.ndarr
                         weight *= fx if dx else FINE - fx
                         pz, py = min(iz + dz, depth - 1), min(iy + dy, height - 1)
                         px = min(ix + dx, width - 1)
-                        if weight and cell[pz, py, px]:
+                        if weight:
                             along_z += weight * ways[0, pz, py, px]
                             along_y += weight * ways[1, pz, py, px]
                             along_x += weight * ways[2, pz, py, px]

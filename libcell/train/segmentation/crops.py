@@ -57,8 +57,8 @@ def draw(field: Prepared, rng: np.random.Generator, size: tuple[int, int], span:
     depth, height, width = field.cell.shape
     planes, edge = size
     if len(field.objects) and rng.random() < NEAR_CELLS:
-        z, y, x = field.objects[rng.integers(len(field.objects))] + rng.uniform(-0.4, 0.4, 3) * (
-            planes, edge, edge)
+        off = rng.uniform(-0.4, 0.4, 3) * (planes, edge, edge)
+        z, y, x = field.objects[rng.integers(len(field.objects)), :3] + off
     else:
         z, y, x = rng.uniform(0, (depth, height, width))
     y, x = _within(y, height, edge), _within(x, width, edge)

@@ -31,7 +31,7 @@ class Prepared:
     image    (C,Z,Y,X) float16, contrast stretched
     cell     (Z,Y,X) uint8, 1 where there is a cell
     ways     (ndim,Z,Y,X) int8, near (Z,Y,X) uint8: see `directions`
-    objects  (n, 3) float32, the middles of the cells' boxes: z, y, x
+    objects  (n, 4) float32, the middles of the cells' boxes, z, y, x, and their pixels
     """
 
     image: np.ndarray
@@ -74,11 +74,11 @@ def prepare(
     ways, near = directions(masks[0] if ndim == 2 else masks)
     flat = masks.shape
     boxes = [place for place in ndimage.find_objects(_dense(masks)) if place is not None]
-    middles = np.array([[(s.start + s.stop - 1) / 2 for s in place] for place in boxes],
-                       np.float32).reshape(-1, 3)
-    Prepared(pixels.astype(np.float16), (masks > 0).astype(np.uint8),
-             ways.reshape(ndim, *flat), near.reshape(flat), middles).save(folder)
     areas = np.bincount(_dense(masks).ravel())[1:]
+    objects = np.array([[*((s.start + s.stop - 1) / 2 for s in place), area]
+                        for place, area in zip(boxes, areas)], np.float32).reshape(-1, 4)
+    Prepared(pixels.astype(np.float16), (masks > 0).astype(np.uint8),
+             ways.reshape(ndim, *flat), near.reshape(flat), objects).save(folder)
     size = float(np.median((areas * (4 / np.pi if ndim == 2 else 6 / np.pi)) ** (1 / ndim))
                  ) if areas.size else 0.0
     longest = max((max(s.stop - s.start for s in place[1:]) for place in boxes), default=0)
