@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from hand_made import call, files_of, write_images, write_labels
 
-from libcell.crop.stores import fill, store as building
+from libcell.crop.stores import fill
+from libcell.crop.stores import store as building
 from libcell.data import crops, images
 
 
