@@ -108,6 +108,7 @@ class Predictions(Keyed):
     open_columns: ClassVar[OpenColumns] = {
         **METADATA,
         r"^p_.+": ("probability", "probability of the class named after p_"),
+        r"^baseline_\w": ("any", "class that a baseline kept in the model sees"),
     }
 
 
@@ -223,6 +224,13 @@ class Sequences(Table):
     """Which crops form one track's sequence, in time order."""
 
     unique: ClassVar[tuple[str, ...]] = ("sequence_id", "position")
+    open_columns: ClassVar[OpenColumns] = {
+        **METADATA,
+        r"^track_id$": ("number", "track of the object, null in a gap; its mother's track where "
+                                  "the sequence begins before the division"),
+        r"^parent_sequence_id$": ("any", "sequence of the mother, null where there is none"),
+        r"^gap$": ("any", "whether the track has no object in this frame"),
+    }
 
     sequence_id: Text
     object_id: str | None = Field(description="null where the track has a gap")
