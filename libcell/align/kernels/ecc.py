@@ -40,15 +40,17 @@ class Grid:
 
 
 def refine_warp(
-    reference: np.ndarray, moving: np.ndarray, matrix: np.ndarray, binning: int, kind: Kind
+    reference: np.ndarray, moving: np.ndarray, matrix: np.ndarray, binning: int, kind: Kind,
+    down_to: int = 1,
 ) -> np.ndarray | None:
     """The warp (2,3) that maps positions (y, x) of `moving` onto `reference`, both float32.
 
-    `matrix` is the guess, good to a pixel or two of images binned by `binning`. None where the
-    search leaves the guess's neighbourhood, or too little overlaps.
+    `matrix` is the guess, good to a pixel or two of images binned by `binning`; the search ends
+    with those binned by `down_to`. None where it leaves the guess's neighbourhood, or too little
+    overlaps.
     """
     found = invert(matrix)
-    for n in _binnings(binning):
+    for n in _binnings(binning, down_to):
         grid = _grid(binned(reference, n), binned(moving, n))
         level = _climb(grid, to_binned(found, n), kind)
         if level is None:
@@ -76,10 +78,10 @@ def from_binned(matrix: np.ndarray, n: int) -> np.ndarray:
     return np.column_stack([matrix[:, :2], n * matrix[:, 2] + half - matrix[:, :2] @ half])
 
 
-def _binnings(n: int) -> list[int]:
+def _binnings(n: int, last: int) -> list[int]:
     steps = [n]
-    while steps[-1] > 1:
-        steps.append(max(1, steps[-1] // 2))
+    while steps[-1] > last:
+        steps.append(max(last, steps[-1] // 2))
     return steps
 
 

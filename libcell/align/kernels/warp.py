@@ -72,11 +72,12 @@ def find_warp(
 def _refined(
     a: np.ndarray, b: np.ndarray, matrix: np.ndarray, binning: int, kind: Kind
 ) -> np.ndarray | None:
-    """An affine map is sought from the best rotation: few unknowns find the right hill."""
-    rigid = refine_warp(a, b, matrix, binning, "rigid")
-    if kind == "rigid" or rigid is None:
-        return rigid
-    return refine_warp(a, b, rigid, binning, "affine")
+    """An affine map is sought from the best rotation of the coarse images: few unknowns find
+    the right hill."""
+    if kind == "rigid":
+        return refine_warp(a, b, matrix, binning, "rigid")
+    start = refine_warp(a, b, matrix, binning, "rigid", down_to=binning)
+    return None if start is None else refine_warp(a, b, start, binning, "affine")
 
 
 def _correlation(a: np.ndarray, b: np.ndarray, matrix: np.ndarray) -> float:
