@@ -2,6 +2,10 @@
 
 import contextlib
 import os
+
+# one thread each, for the tests themselves run side by side; torch reads it at its import
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
