@@ -8,7 +8,7 @@ import contextlib
 import functools
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,30 +59,40 @@ def _arrays(root: Path, stamp: tuple[int, int]) -> tuple[zarr.Array, zarr.Array]
     return store["crops"], store["masks"]  # type: ignore[return-value]
 
 
-@contextlib.contextmanager
-def shard(root: Path, start: int) -> Iterator[Callable[[np.ndarray, np.ndarray], None]]:
-    """Write one shard, from row `start` on, chunk by chunk.
+@dataclass(frozen=True)
+class Shard:
+    """A shard that is being written, CHUNK rows at a time."""
 
-    Gives a function that takes crops (n,C,H,W) and masks (n,H,W), CHUNK rows at a time.
-    """
+    crops: ShardWriter
+    masks: ShardWriter
+
+    def add(self, crops: np.ndarray, masks: np.ndarray) -> None:
+        """The next crops (n,C,H,W) and masks (n,H,W)."""
+        self.crops.add(crops)
+        self.masks.add(masks)
+
+    def add_frames(self, crops: np.ndarray, masks: np.ndarray) -> None:
+        """The next ones as zstd frames (see `libcell.data.frames`)."""
+        self.crops.add_frame(crops)
+        self.masks.add_frame(masks)
+
+
+@contextlib.contextmanager
+def shard(root: Path, start: int) -> Iterator[Shard]:
+    """Write one shard, from row `start` on."""
     made = (root / "crops" / "zarr.json").stat()
     crops, masks = (ShardWriter(a, root, start)
                     for a in _arrays(root, (made.st_ino, made.st_mtime_ns)))
     with crops, masks:
-
-        def add(some_crops: np.ndarray, some_masks: np.ndarray) -> None:
-            crops.add(some_crops)
-            masks.add(some_masks)
-
-        yield add
+        yield Shard(crops, masks)
 
 
 def write_shard(root: Path, start: int, crops: np.ndarray, masks: np.ndarray) -> None:
     """Write crops (n,C,H,W) and masks (n,H,W): all rows of the shard that begins at `start`."""
-    with shard(root, start) as add:
+    with shard(root, start) as one:
         for first in range(0, len(crops), CHUNK):
             rows = slice(first, first + CHUNK)
-            add(crops[rows], masks[rows])
+            one.add(crops[rows], masks[rows])
 
 
 def seal(

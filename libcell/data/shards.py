@@ -8,6 +8,7 @@ https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.htm
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -15,6 +16,7 @@ from google_crc32c import value as crc32c
 from numcodecs import blosc, zstd
 from zarr.codecs import BloscCodec
 
+Buffer = Any  # bytes, or an array of them
 ABSENT = 2**64 - 1  # offset and length of a chunk that holds the fill value alone
 LEVEL = 1
 LZ4 = BloscCodec(typesize=2, cname="lz4", clevel=5, shuffle="bitshuffle", blocksize=2**18)
@@ -51,6 +53,7 @@ class ShardWriter:
         self._index = np.full((shards[0] // chunks[0], 2), ABSENT, "<u8")
         self._chunk = chunks
         self._dtype = array.dtype
+        self._codec = codec(array.dtype)
         self._compress = _compressor(array)
         self._next = 0
         self._rows = min(shards[0], array.shape[0] - start)
@@ -65,8 +68,17 @@ class ShardWriter:
         if values.shape != self._chunk or values.dtype != self._dtype:
             raise ValueError(f"chunk is {values.shape} {values.dtype}, expected {self._chunk} "
                              f"{self._dtype}")
-        if values[0].any() or values.any():
-            packed = self._compress(np.ascontiguousarray(values))
+        there = values[0].any() or values.any()
+        self._append(self._compress(np.ascontiguousarray(values)) if there else b"")
+
+    def add_frame(self, frame: Buffer) -> None:
+        """The next chunk as the zstd frame (bytes) that stands for it, of an array of zstd."""
+        if self._codec:
+            raise ValueError(f"{self._target}: its chunks are no zstd frames")
+        self._append(frame)
+
+    def _append(self, packed: Buffer) -> None:
+        if len(packed):
             self._file.write(packed)
             self._index[self._next] = self._offset, len(packed)
             self._offset += len(packed)

@@ -9,7 +9,9 @@ import pyarrow as pa
 from PIL import Image as Pillow
 
 from libcell.data import crops, tables
+from libcell.data.shards import codec
 from libcell.extract.annotations.index import RUNS, runs_of
+from libcell.extract.annotations.packed import Chunk, Window, is_dear, pack_masks
 from libcell.extract.annotations.pixels import Kind, as_kind, decode_picture
 from libcell.extract.annotations.runs import Runs
 
@@ -47,24 +49,70 @@ def fill_shard(
         .slice(a, b - a) for file, a, b in pieces])
     boxes = np.column_stack([rows.column(n).to_numpy() for n in ("y0", "x0", "y1", "x1")])
     names = rows.column("Metadata_Image").to_pylist()
-    runs = runs_of(rows)
-    some_crops = np.zeros((crops.CHUNK, kind[0], *shape.size), kind[1])
-    some_masks = np.zeros((crops.CHUNK, *shape.size), bool)
-    fill = _resized if shape.edge else _native
-    current, pixels = None, np.empty((1, 1, 1))
-    with crops.shard(root, start) as add:
+    cutter = _Cutter(names, boxes.astype(np.int64), runs_of(rows), pictures, kind, shape)
+    packs = not shape.edge and not shape.black and codec(np.dtype(kind[1])) is None
+    with crops.shard(root, start) as shard:
         for first in range(0, len(names), crops.CHUNK):
             stop = min(first + crops.CHUNK, len(names))
-            for a, b in _same(names, first, stop):
-                if names[a] != current:
-                    current = names[a]
-                    pixels = as_kind(decode_picture(pictures[current]), kind)
-                place = slice(a - first, b - first)
-                fill(pixels, runs.some(a, b), boxes[a:b], some_crops[place], some_masks[place],
-                     shape)
-            add(some_crops[: stop - first], some_masks[: stop - first])
-            _clear(boxes[first:stop], some_crops, some_masks, shape)
+            made = cutter.frames(first, stop) if packs else None
+            if made and first == 0 and is_dear(made[0], cutter.windows(first, stop)[0]):
+                made, packs = None, False
+            if made:
+                shard.add_frames(*made)
+            else:
+                shard.add(*(one[: stop - first] for one in cutter.windows(first, stop)))
     return {"n": len(names)}
+
+
+class _Cutter:
+    """Cuts crops, a chunk at a time: objects first:stop, which are at most CHUNK."""
+
+    def __init__(self, names: list[str], boxes: np.ndarray, runs: Runs, pictures: dict[str, Path],
+                 kind: Kind, shape: Shape):
+        self._names, self._boxes, self._runs, self._shape = names, boxes, runs, shape
+        self._pictures, self._kind = pictures, kind
+        self._current = ("", np.empty((1, 1, 1)))
+        self._crops = np.zeros((crops.CHUNK, kind[0], *shape.size), kind[1])
+        self._masks = np.zeros((crops.CHUNK, *shape.size), bool)
+        self._dirty = slice(0)
+        window = Window(*shape.window, shape.pad, kind[0], self._crops.itemsize)
+        self._chunk = Chunk(window, crops.CHUNK)
+
+    def frames(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Crops and masks as zstd frames, where there are such."""
+        for pixels, a, b in self._stretches(first, stop):
+            self._chunk.take(pixels, self._boxes[a:b])
+        packed = self._chunk.pack()
+        boxes = self._boxes[first:stop]
+        masks = pack_masks(self._runs.some(first, stop), _corners(boxes, self._shape),
+                           self._chunk.window, crops.CHUNK)
+        return None if packed is None or masks is None else (packed, masks)
+
+    def windows(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Crops (CHUNK,C,H,W) and masks (CHUNK,H,W); until the next call."""
+        _clear(self._boxes[self._dirty], self._crops, self._masks, self._shape)
+        self._dirty = slice(first, stop)
+        fill = _resized if self._shape.edge else _native
+        for pixels, a, b in self._stretches(first, stop):
+            place = slice(a - first, b - first)
+            fill(pixels, self._runs.some(a, b), self._boxes[a:b], self._crops[place],
+                 self._masks[place], self._shape)
+        return self._crops, self._masks
+
+    def _stretches(self, first: int, stop: int) -> Iterator[tuple[np.ndarray, int, int]]:
+        """Pictures, and which of first:stop are theirs."""
+        for a, b in _same(self._names, first, stop):
+            name = self._names[a]
+            if name != self._current[0]:
+                pixels = as_kind(decode_picture(self._pictures[name]), self._kind)
+                self._current = name, pixels
+            yield self._current[1], a, b
+
+
+def _corners(boxes: np.ndarray, shape: Shape) -> np.ndarray:
+    """Where in the image the (0,0) of each native crop lies (n,2)."""
+    corners: np.ndarray = boxes[:, :2] - (np.array(shape.window) - boxes[:, 2:] + boxes[:, :2]) // 2
+    return corners
 
 
 def _clear(boxes: np.ndarray, made: np.ndarray, inside: np.ndarray, shape: Shape) -> None:
@@ -94,8 +142,7 @@ def _native(
     shape: Shape,
 ) -> None:
     """Boxes as they are, each in the middle of its crop; 0 around them."""
-    size = boxes[:, 2:] - boxes[:, :2]
-    corners = boxes[:, :2] - (np.array(shape.window) - size) // 2  # the crop's own in the image
+    corners = _corners(boxes, shape)
     runs.paint(inside, corners)
     low = np.maximum(boxes[:, :2] - shape.pad, 0)
     high = np.minimum(boxes[:, 2:] + shape.pad, pixels.shape[1:])

@@ -17,8 +17,6 @@ from libcell.extract.annotations.pixels import decode_picture
 from libcell.extract.annotations.runs import Runs
 
 RUNS = ("run_y", "run_x", "run_length")  # columns of the parts alone: the masks
-NOTHING = masks.Found(masks.Spans(*(np.zeros(0, np.int64),) * 4, np.zeros((0, 4), np.int64),
-                                  np.zeros(0, np.int64), np.zeros((0, 2), np.int64)), [])
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def _index_picture(rows: pa.Table, text: Path, picture: Picture, choice: Choice)
         height, width, kind = _measure(picture)
     except CellError as error:
         reason = str(error)
-        none = _objects(rows.slice(0, 0), NOTHING, picture, choice, (1, 1))
+        none = _objects(rows.slice(0, 0), masks.Found.nothing(), picture, choice, (1, 1))
         return _Indexed(none, [(i, reason) for i in ids], None)
     spans = [np.column_stack([rows.column(f"{n}_{i}").to_numpy() for i in (0, 1)])
              for n in ("outline", "box")]

@@ -30,6 +30,13 @@ class Found:
     spans: Spans
     faults: list[str]
 
+    @classmethod
+    def nothing(cls) -> "Found":
+        """No object at all."""
+        none = np.zeros(0, np.int64)
+        return cls(Spans(none, none, none, none, np.zeros((0, 4), np.int64), none,
+                         np.zeros((0, 2), np.int64)), [])
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -71,7 +78,7 @@ def find(texts: Texts, height: int, width: int, left_out: np.ndarray) -> Found:
     for i in np.flatnonzero(left_out).tolist():
         faults[i] = faults[i] or CROWD
         parts[i] = others.columns[i] = 0
-    made = Spans(*spans.draw(*others.arrays(), height, width))
+    made = Spans(*spans.draw(height, width, *others.arrays()))
     for i in np.flatnonzero(made.areas == 0).tolist():
         faults[i] = faults[i] or "no pixel inside the image"
     return Found(made, faults)
@@ -156,7 +163,7 @@ def polygons_given(outline: Any, edge: int) -> list[list[float]]:
 
 
 def box_given(box: Any, height: int, width: int) -> list[float]:
-    """x, y, width and height of a box, which may have fractions, checked. Unusable if it is none."""
+    """x, y, width, height of a box, which may have fractions, checked. Unusable if it is none."""
     if box is None:
         raise Unusable("neither outline nor box")
     if not isinstance(box, list) or len(box) != 4 or not all(

@@ -1,4 +1,4 @@
-"""Polygons out of JSON text, as machine code: numbers where they can be read exactly, or not at all.
+"""Polygons out of JSON text, as machine code: numbers that can be read exactly, or none.
 
 A number of at most 15 digits is an integer below 2^53 over a power of ten that is exact as well, so
 that one division rounds it as it should be (Clinger, doi:10.1145/93542.93557). Longer ones, and

@@ -24,6 +24,10 @@ class Runs:
         """Runs of which `counts` (n,) tell how many each object has."""
         return cls(np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]), y, x, length)
 
+    def __len__(self) -> int:
+        """How many runs there are."""
+        return int(self.first[-1] - self.first[0])
+
     def area(self) -> int:
         """Pixels of all objects."""
         return int(self.length.sum(dtype=np.int64))

@@ -32,8 +32,8 @@ class Spans(NamedTuple):
 
 @compiled
 def draw(
-    points: np.ndarray, ends: np.ndarray, polygons: np.ndarray,
-    starts: np.ndarray, lengths: np.ndarray, columns: np.ndarray, height: int, width: int,
+    height: int, width: int, points: np.ndarray, ends: np.ndarray, polygons: np.ndarray,
+    starts: np.ndarray, lengths: np.ndarray, columns: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
     """The fields of `Spans` for objects in an image of height x width px.
 
