@@ -24,8 +24,7 @@ def save(root: Path, tensors: dict[str, np.ndarray], card: Mapping[str, Any]) ->
     """Write a model's tensors and, last, its card; `card` must be a valid one."""
     full = {"schema": versions.tag("model")} | dict(card)
     Model.model_validate(full)
-    root.mkdir(parents=True, exist_ok=True)
-    safetensors.numpy.save_file(dict(sorted(tensors.items())), root / WEIGHTS)
+    save_tensors(root, WEIGHTS, tensors)
     text = json.dumps(full, indent=1, ensure_ascii=False, allow_nan=False)
     (root / CARD).write_text(text + "\n")
 
@@ -88,11 +87,17 @@ def load_foreign(path: Path) -> dict[str, Any]:
     return {k: v for k, v in content.items() if isinstance(v, torch.Tensor)}
 
 
-def load_tensors(path: Path) -> dict[str, np.ndarray]:
+def save_tensors(root: Path, name: str, tensors: dict[str, np.ndarray]) -> None:
+    """Write further tensors of a model to a file of their own, before its card."""
+    root.mkdir(parents=True, exist_ok=True)
+    safetensors.numpy.save_file(dict(sorted(tensors.items())), root / name)
+
+
+def load_tensors(path: Path, name: str = WEIGHTS) -> dict[str, np.ndarray]:
     """A model's tensors; DataError if the file is damaged."""
-    file = path / WEIGHTS
+    file = path / name
     if not file.is_file():
-        raise DataError(f"{path}: holds no {WEIGHTS}")
+        raise DataError(f"{path}: holds no {name}")
     return _load_file(file)
 
 

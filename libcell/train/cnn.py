@@ -9,6 +9,8 @@ from libcell.run.method import Method, Opt
 from libcell.train.engine.options import TrainingOptions
 
 if TYPE_CHECKING:
+    import torch
+
     from libcell.nn.classifier import Classifier
     from libcell.run.job import Job
     from libcell.train.pictures.plan import Plan
@@ -52,6 +54,9 @@ class Options(TrainingOptions):
                                          least=1)] = None
     balance: Annotated[str, Opt("what is done for rare classes",
                                 choices=("weights", "sampling", "none"))] = "weights"
+    no_baselines: Annotated[bool, Opt("do not keep what the network must beat in the model: a "
+                                      "forest on simple features, and itself untrained",
+                                      ("--no-baselines",))] = False
     preset: Annotated[str | None, Opt("options of a published recipe, which others win over",
                                       choices=tuple(PRESETS))] = None
     backbone: Annotated[str, Opt("resnet18, densenet121, efficientnet_b0, vit_s, mixer_b, "
@@ -102,16 +107,20 @@ def run(job: Job, options: Options) -> None:
     from libcell.train.engine import history
     from libcell.train.engine.fit import fit
     from libcell.train.engine.recipe import Recipe
-    from libcell.train.pictures import contract, plan
+    from libcell.train.pictures import baselines, contract, plan
     from libcell.train.pictures.task import CropClasses
 
     made = plan.plan(path, crops.open_crops(path).index(), options, job.seed)
     leaks = plan.audit(made, options.leaky)
     fed = contract.make(path, options, made.rows[made.of("train")])
+    device = _device(job)
     network, shape = _network(options, fed, len(made.classes), job.seed)
     task = CropClasses(network, made, fed, _lesson(options), job.seed)
     fitted = fit(task, Recipe.of(options), job, seed=job.seed)
-    held = _judged(job, network, made, fed)
+    held = _judged(network, made, fed, job.seed, device)
+    if not options.no_baselines:
+        models.save_tensors(job.root, baselines.FILE, baselines.fit(
+            made, fed, shape, job.seed, device, job.pool.width))
     card = {
         "provenance": job.provenance(),
         "architecture": f"{options.backbone}+{options.head.partition(':')[0]}",
@@ -197,27 +206,37 @@ def _lesson(options: Options) -> Lesson:
                   options.monitor, torch.channels_last if half else torch.contiguous_format)
 
 
-def _judged(job: Job, network: Classifier, made: Plan, fed: dict[str, Any]) -> dict[str, Any]:
-    """Calibration and metrics for the card: the temperature is the validation part's."""
-    import numpy as np
+def _device(job: Job) -> torch.device:
     import torch
 
     from libcell.run import devices
-    from libcell.train.kernels import held_out, temperature
+
+    return torch.device(devices.resolve(job.device))
+
+
+def _judged(
+    network: Classifier, made: Plan, fed: dict[str, Any], seed: int, device: torch.device
+) -> dict[str, Any]:
+    """Calibration and metrics for the card: the temperature is the validation part's; the batch
+    probe asks what the features of held-out crops hold of their group."""
+    import numpy as np
+
+    from libcell.train.kernels import held_out, probe, temperature
     from libcell.train.pictures import judge
 
-    device = torch.device(devices.resolve(job.device))
     places = np.flatnonzero(made.split != "train")
     network.to(device)
-    scores = judge.scores(network, made.path, fed, made.rows[places], device, len(made.classes))
+    rows, groups = made.rows[places], made.groups[places]
+    scores = judge.scores(network, made.path, fed, rows, device, len(made.classes))
+    features = judge.scores(network.backbone, made.path, fed, rows, device, 0)
     network.to("cpu")
     validation = made.split[places] == "validation"
     y = made.y[places]
     found = temperature.fit_temperature(scores[validation], y[validation])
     figures = held_out.figures(temperature.probabilities(scores, found), y, made.classes,
-                               made.split[places], made.groups[places], job.seed)
+                               made.split[places], groups, seed)
     return {"calibration": {"temperature": found, "rows": int(validation.sum())},
-            "metrics": figures}
+            "metrics": figures, "batch_probe": probe.batch_probe(features, groups, seed)}
 
 
 METHOD = Method(

@@ -9,7 +9,7 @@ from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -30,6 +30,8 @@ class Options:
     model: Annotated[str, Opt("model that `cell-train` made; may be the first INPUT",
                               ("-m", "--model"), path=True, first=True)]
     target: Annotated[str | None, Opt("column with the known class [the model's target]")] = None
+    no_baselines: Annotated[bool, Opt("do not ask the baselines of a network about its crops",
+                                      ("--no-baselines",))] = False
 
 
 def run(job: Job, options: Options) -> None:
@@ -96,22 +98,24 @@ def _crop_blocks(job: Job, path: Path, card: dict[str, Any], options: Options) -
         for i in range(0, max(crops.open_crops(store).n, 1), CROPS):
             yield Block(f"{store} {i}", {
                 "store": store, "start": i, "model": path, "device": device,
-                "target": options.target or card["target"], "alone": job.pool.width == 1})
+                "target": options.target or card["target"], "alone": job.pool.width == 1,
+                "others": not options.no_baselines})
 
 
 def predict_crops(
-    store: Path, start: int, model: Path, target: str, device: str, alone: bool
+    store: Path, start: int, model: Path, target: str, device: str, alone: bool, others: bool
 ) -> pa.Table:
     """Table `predictions` of crops start : start + 2048 of a store.
 
-    Unless it is `alone`, a block takes one thread. DataError where pixels are no numbers.
+    Unless it is `alone`, a block takes one thread; with `others` it asks the baselines, too.
+    DataError where pixels are no numbers.
     """
     import numpy as np
 
     from libcell.data import crops, models
     from libcell.errors import DataError
     from libcell.train.kernels import temperature
-    from libcell.train.pictures import judge
+    from libcell.train.pictures import baselines, judge
 
     card = models.load_card(model)
     index = crops.open_crops(store).index().slice(start, CROPS)
@@ -122,16 +126,19 @@ def predict_crops(
     if len(bad):
         raise DataError(f"{store}: crop {rows[bad[0]]} holds NaN or infinite pixels")
     chances = temperature.probabilities(scores, card["calibration"]["temperature"])
-    return prediction_table(index, chances, card, target)
+    asked = baselines.predict(model, card["input"], store, rows, device) if others else {}
+    return prediction_table(index, chances, card, target, asked)
 
 
 # -- both ------------------------------------------------------------------------------------
 
 
 def prediction_table(
-    rows: pa.Table, proba: np.ndarray, card: dict[str, Any], target: str
+    rows: pa.Table, proba: np.ndarray, card: dict[str, Any], target: str,
+    baselines: Mapping[str, np.ndarray] | None = None,
 ) -> pa.Table:
-    """Table `predictions` of keyed `rows` with probabilities (n,k) of the card's classes."""
+    """Table `predictions` of keyed `rows` with probabilities (n,k) of the card's classes, and
+    what `baselines` see, int (n,) each."""
     import numpy as np
 
     from libcell.data import matrix, tables
@@ -147,6 +154,7 @@ def prediction_table(
         "split": matrix.parts_of(rows, card["split"]),
         **own,
         **{f"p_{c}": proba[:, i] for i, c in enumerate(classes)},
+        **{f"baseline_{k}": classes[v] for k, v in (baselines or {}).items()},
     }
     return tables.from_columns("predictions", columns)
 

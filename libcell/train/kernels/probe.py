@@ -1,0 +1,67 @@
+"""A linear model on features: what they hold that lies open (Alain & Bengio 2016)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+
+from libcell.train.kernels.scores import balanced_accuracy
+
+PENALTY = 0.1  # C of scikit-learn; weaker ones overfit a few hundred rows of 512 features
+ITERATIONS = 300
+FOLDS = 3
+ROWS = 4000  # more rows change little and cost a lot
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Scores are ((features - mean) / sd) @ weight + bias; (p,), (p,), (p,k), (k,)."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """int64 (n,): the class with the highest score, for features (n,p)."""
+        return np.asarray(((features - self.mean) / self.sd @ self.weight + self.bias).argmax(1))
+
+
+def fit_probe(features: np.ndarray, y: np.ndarray, classes: int) -> Probe:
+    """Logistic regression, classes balanced; a class without a row in `y` is never predicted."""
+    mean, sd = features.mean(axis=0), features.std(axis=0)
+    sd = np.where(sd > 0, sd, 1.0)
+    model = LogisticRegression(C=PENALTY, max_iter=ITERATIONS, class_weight="balanced", tol=1e-3)
+    model.fit((features - mean) / sd, y)
+    weight, bias = np.zeros((features.shape[1], classes)), np.full(classes, -np.inf)
+    if len(model.classes_) == 2:  # scikit-learn keeps one score for two classes
+        weight[:, model.classes_[1]] = model.coef_[0]
+        bias[model.classes_] = 0, model.intercept_[0]
+    else:
+        weight[:, model.classes_], bias[model.classes_] = model.coef_.T, model.intercept_
+    return Probe(mean, sd, weight, bias)
+
+
+def batch_probe(
+    features: np.ndarray, groups: np.ndarray, seed: int
+) -> dict[str, float | int] | None:
+    """How well a probe tells the group (plate, batch, donor) of rows from their features.
+
+    Cross-validated balanced accuracy beside chance, over groups with at least six rows. None
+    where there are not two such groups. Near 1, the features hold the batch as much as biology.
+    """
+    _, code, counts = np.unique(groups.astype(str), return_inverse=True, return_counts=True)
+    kept = np.flatnonzero(counts[code] >= 2 * FOLDS)
+    if len(kept) > ROWS:
+        kept = np.sort(np.random.default_rng(seed).choice(kept, ROWS, replace=False))
+    used = np.unique(code[kept])
+    if len(used) < 2:
+        return None
+    y = np.searchsorted(used, code[kept])
+    some = features[kept]
+    predicted = np.empty(len(y), np.int64)
+    for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(some, y):
+        predicted[test] = fit_probe(some[train], y[train], len(used)).predict(some[test])
+    return {"balanced_accuracy": balanced_accuracy(y, predicted), "chance": 1 / len(used),
+            "groups": len(used), "rows": len(y)}
