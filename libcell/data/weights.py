@@ -126,9 +126,17 @@ def find(wanted: str, family: str) -> Weights:
         return _cached(known, cache() / family / known.file)
     path = Path(wanted)
     if path.exists():
-        return Weights(path.absolute(), digests.of_path(path))
+        return Weights(path.absolute(), _digest(path))
     raise Unavailable(f"{wanted}: there is no such file, nor a known network of that name; "
                       f"known to {family} are {', '.join(KNOWN[family])}")
+
+
+def _digest(path: Path) -> str:
+    """Of a folder that of the names and contents of its files."""
+    if path.is_file():
+        return digests.of_file(path)
+    return digests.of_json([[p.relative_to(path).as_posix(), digests.of_file(p)]
+                            for p in sorted(path.rglob("*")) if p.is_file()])
 
 
 def command(known: Known, path: Path) -> str:
@@ -174,24 +182,25 @@ def load_tensors(path: Path, trusted: str | None = None) -> dict[str, Any]:
     return dict(content)
 
 
-def read_member(path: Path, ending: str) -> bytes:
-    """One file of a model that is a folder or a zip: the only one whose name ends like that.
-
-    A single file that ends so is the model itself.
-    """
-    if path.is_file() and path.name.endswith(ending):
-        return path.read_bytes()
+def members(path: Path) -> dict[str, str]:
+    """The files of a model that is a folder or a zip: where each lies in it, by its bare name."""
     if path.is_dir():
-        inside = {p.relative_to(path).as_posix(): p for p in path.rglob(f"*{ending}")}
-        names = sorted(inside)
-        if len(names) == 1:
-            return inside[names[0]].read_bytes()
+        inside = [p.relative_to(path).as_posix() for p in sorted(path.rglob("*")) if p.is_file()]
     else:
         with _opened(path) as archive:
-            names = sorted(n for n in archive.namelist() if n.endswith(ending))
-            if len(names) == 1:
-                return archive.read(names[0])
-    raise DataError(f"{path}: holds {len(names)} files that end in {ending}, expected one")
+            inside = sorted(n for n in archive.namelist() if not n.endswith("/"))
+    return {name.rpartition("/")[2]: name for name in inside}
+
+
+def read_member(path: Path, name: str) -> bytes:
+    """One file of a model that is a folder or a zip. DataError if it is not there."""
+    place = members(path).get(name)
+    if place is None:
+        raise DataError(f"{path}: holds no {name}")
+    if path.is_dir():
+        return (path / place).read_bytes()
+    with _opened(path) as archive:
+        return archive.read(place)
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

@@ -18,7 +18,7 @@ class Options:
 
     model: Annotated[str, Opt("weights: a path, or the name of a published network such as cyto3",
                               ("-m", "--model"), shapes=False)]
-    channel: Annotated[str, Opt("channel to segment, by name or by number from 1",
+    channel: Annotated[str, Opt("channel to segment, by name, by number from 1, or grey",
                                 ("-c", "--channel"))] = "1"
     nuclear: Annotated[str | None, Opt("second channel that the network sees: the nuclei")] = None
     compartment: Annotated[str, Opt("name of the label image: nuclei, cells, ...")] = "cells"

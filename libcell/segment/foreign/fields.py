@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from libcell.data import digests, labels
+from libcell.data import digests, grey, labels
 from libcell.data import open as opening
 from libcell.data.images import SHARD, Source
 from libcell.data.output import write_file
@@ -241,7 +241,7 @@ def plan(inputs: Inputs, channels: tuple[str, ...], compartments: int = 1) -> di
     abouts = [opening.image(s).about for s in inputs.fields("image")]
     for about in abouts:
         for name in channels:
-            about.channel(name)
+            grey.require(about, name)
     size = sum(prod(a.shape) // a.shape[1] * 4 * compartments for a in abouts)
     return {"reads": [str(p) for p in inputs.seen], "blocks": len(abouts),
             "fields": [a.group for a in abouts], "bytes": size * 4 // 3}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from libcell.data import digests, images, labels
+from libcell.data import digests, grey, images, labels
 from libcell.data import open as opening
 from libcell.data.image import Image
 from libcell.data.images import SHARD, Source
@@ -42,8 +42,7 @@ def read(
     image: Image, rules: Rules, t: int, y: slice = slice(None), x: slice = slice(None)
 ) -> np.ndarray:
     """The channels (C,Z,Y,X) of a window of one frame, native dtype."""
-    chosen = [image.about.channel(name) for name in rules.channels]
-    return np.stack([image.read(t=t, c=c, y=y, x=x) for c in chosen])
+    return np.stack([grey.read(image, name, t, y=y, x=x) for name in rules.channels])
 
 
 def spans(pixels: np.ndarray, rules: Rules) -> list[tuple[float, float]] | None:

@@ -47,6 +47,14 @@ class Spec:
     batch: int = 8
 
 
+def require_torch() -> None:
+    """Unavailable if torch is not there."""
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        raise Unavailable("torch is not installed (pip install 'libcell[train]')")
+
+
 def network(spec: Spec) -> Network:
     """The network of this thread, loaded once."""
     import torch
