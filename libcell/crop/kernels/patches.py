@@ -103,8 +103,8 @@ def _axis(first: np.ndarray, size: int, n: int, pad: str) -> np.ndarray:
     if pad == "zero":
         return np.where((found >= 0) & (found < n), found, -1)
     if pad == "reflect":
-        found = np.where(found < 0, -found, found)
-        found = np.where(found >= n, 2 * (n - 1) - found, found)
+        over = np.maximum(2 * (n - 1) - found, 0)
+        found = np.where(found < 0, -found, np.where(found >= n, over, found))
     return np.clip(found, 0, n - 1)
 
 
@@ -157,4 +157,4 @@ def _cut_masks(labels, rows, columns, planes, found, every, out, targets):  # ty
                 for x in range(mask.shape[1]):
                     if columns[i, x] >= 0:
                         value = source[columns[i, x]]
-                        target[x] |= value == found[i] or (every and value != 0)
+                        target[x] |= value != 0 if every else value == found[i]
