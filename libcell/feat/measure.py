@@ -67,7 +67,6 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
     from libcell.data import labels, objects
-    from libcell.errors import DataError
     from libcell.feat import relations
 
     given = Options(**options)
@@ -77,10 +76,10 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
     for compartment in given.compartments or labels.compartments_at(source):
         about = labels.open_labels(source, compartment).about
         labels.require_fit(about, image.about)
-        if about.shape[2] > 1:
-            raise DataError(f"{source.where}: has {about.shape[2]} planes; shape and intensity "
-                            "are measured in 2D")
         for t in range(about.shape[0]):
+            if about.shape[2] > 1:
+                tables.append(volume_table(source, image, keys, t, compartment, given))
+                continue
             parts = _parts(source, compartment, t, about.shape)
             found = pa.concat_tables(
                 [frame_table(frame, image, keys, t, compartment, given) for frame in parts()],
@@ -216,6 +215,32 @@ def _measured(
         if column.axis:
             found[column.name] = found[column.name] + frame.origin["yx".index(column.axis)]
     return {column_name(prefix, name, channel): values for name, values in found.items()}
+
+
+def volume_table(
+    source: Source, image: Image, keys: dict[str, Any], t: int, compartment: str, options: Options
+) -> pa.Table:
+    """Table `features` of the objects of one stack (Z,Y,X), ordered by label."""
+    import pyarrow as pa
+
+    from libcell.data import labels, objects, tables
+    from libcell.feat import volumes
+
+    def pixels(channel: str, y: slice, x: slice) -> np.ndarray:
+        return image.read(t=t, c=image.about.channel(channel), y=y, x=x)
+
+    about = image.about
+    channels = [about.channels[about.channel(c)] for c in options.channels or about.channels]
+    wanted, apart = volumes.chosen(options.families), volumes.spacing(about.pixel_size_um)
+    prefix = compartment[0].upper() + compartment[1:]
+    parts = []
+    for window in volumes.windows(lambda y, x: labels.read_frame(source, compartment, t, y, x),
+                                  about.shape[2:], int(LARGE / about.shape[2] ** 0.5)):
+        found, values = volumes.features(window, channels, pixels, wanted, asdict(options), apart)
+        columns = objects.key_columns(keys, t, compartment, found)
+        columns |= {f"{prefix}_{name}": column for name, column in values.items()}
+        parts.append(tables.from_columns("features", columns))
+    return pa.concat_tables(parts, promote_options="permissive").sort_by("Metadata_Label")
 
 
 def _require(options: Options) -> None:

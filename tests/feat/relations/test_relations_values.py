@@ -238,8 +238,9 @@ def test_an_even_disc_has_as_much_light_as_pixels_in_each_ring():
     assert sum(parts) == pytest.approx(1)
     assert parts == sorted(parts)
     for k in range(1, 5):
-        assert values[f"RadialDistribution_MeanFrac_{{channel}}_{k}of4"] == pytest.approx(1)
-        assert values[f"RadialDistribution_RadialCV_{{channel}}_{k}of4"] == pytest.approx(0, abs=1e-9)
+        density, spread = (values[f"RadialDistribution_{kind}_{{channel}}_{k}of4"]
+                           for kind in ("MeanFrac", "RadialCV"))
+        assert density == pytest.approx(1) and spread == pytest.approx(0, abs=1e-9)
     turned = radial(np.rot90(disc), np.rot90(noise(disc.shape)))
     for name, value in radial(disc, noise(disc.shape)).items():
         if "RadialCV" not in name:  # its wedges are not symmetric
