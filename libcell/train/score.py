@@ -1,4 +1,4 @@
-"""How good predictions are: balanced figures with intervals over groups, beside a baseline."""
+"""How good predictions are: balanced figures with intervals over groups, beside baselines."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from libcell.run.job import Job
+    from libcell.train.kernels.operating import Operating
 
-OVERALL = ("balanced_accuracy", "accuracy", "macro_f1", "weighted_f1", "roc_auc_ovr", "ece",
-           "brier", "log_loss")
-PER_CLASS = ("precision", "recall", "f1", "roc_auc")
+SAID = ("balanced_accuracy", "accuracy", "macro_f1", "weighted_f1", "roc_auc_ovr", "ece", "brier",
+        "log_loss")
+BASELINE = "baseline_"
 
 
 @dataclass(frozen=True)
@@ -30,33 +32,78 @@ class Options:
 
 
 def run(job: Job, options: Options) -> None:
-    """Score the rows, write a bundle with `scores.parquet`, and say the figures."""
+    """Score the rows, write table and pictures, and say the figures."""
     import numpy as np
 
-    from libcell.data import matrix, tables
+    from libcell.data import matrix
     from libcell.errors import DataError
-    from libcell.train.kernels import scores
+    from libcell.train.kernels import rivals, scores
     from libcell.train.kernels.figures import plain
 
-    table = job.inputs.table("predictions")
-    part, rows = _rows(table, options.split)
-    classes = [c.removeprefix("p_") for c in rows.column_names if c.startswith("p_")]
+    part, rows = _rows(job.inputs.table("predictions"), options.split)
+    classes = np.array([c.removeprefix("p_") for c in rows.column_names if c.startswith("p_")])
     known = rows.filter(rows.column("target").is_valid())
     if not known.num_rows:
         raise DataError(f"no row of {part} has a known class (column target)")
     proba = matrix.matrix(known, [f"p_{c}" for c in classes])
     groups = matrix.groups(known, options.group or matrix.default_group(known))
-    truth = known.column("target").to_numpy(zero_copy_only=False).astype(str)
-    found = plain(scores.classification_scores(truth, proba, np.array(classes), groups,
+    truth, predicted = (_text(known, c) for c in ("target", "predicted"))
+    found = plain(scores.classification_scores(truth, proba, classes, groups,
                                                n_boot=options.draws, seed=job.seed))
-    made = score_table(found, part)
-    job.root.mkdir(exist_ok=True)
-    tables.write_parts(job.root / "scores.parquet", [made], made.schema, "scores",
-                       job.provenance())
+    curves = _curves(found, truth, proba)
+    others = rivals.rivals(truth, predicted, _baselines(known), classes, groups,
+                           draws=options.draws, seed=job.seed)
+    _write(job, found, curves, others, rivals.per_group(truth, predicted, groups), part)
     for note in found["notes"]:
         job.reporter.warn(note)
-    job.publish("bundle", found["n"], split=part, **{k: found[k] for k in OVERALL},
-                majority_baseline=found["majority_baseline"])
+    job.publish("bundle", found["n"], split=part, **{k: found[k] for k in SAID},
+                majority_baseline=found["majority_baseline"],
+                **{f"{name}_baseline": plain({m: v for m, (v, _) in rival.figures.items()})
+                   for name, rival in others.items()})
+
+
+def _text(table: pa.Table, column: str) -> np.ndarray:
+    import numpy as np
+
+    return np.asarray(table.column(column).to_numpy(zero_copy_only=False)).astype(str)
+
+
+def _baselines(known: pa.Table) -> dict[str, np.ndarray]:
+    """What the model's baselines saw, by name; those that saw every row."""
+    names = [c for c in known.column_names if c.startswith(BASELINE)
+             and not known.column(c).null_count]
+    return {c.removeprefix(BASELINE): _text(known, c) for c in names}
+
+
+def _curves(
+    found: dict[str, Any], truth: np.ndarray, proba: np.ndarray
+) -> dict[str, Operating]:
+    """Curves of the classes that have them; each class's average precision joins `found`."""
+    from libcell.train.kernels.operating import operating
+
+    made = {}
+    for i, one in enumerate(found["per_class"]):
+        curve = operating(truth == str(one["label"]), proba[:, i]) if one["known"] else None
+        one["average_precision"] = curve.average_precision if curve else None
+        if curve:
+            made[str(one["label"])] = curve
+    return made
+
+
+def _write(job: Job, found: Any, curves: Any, others: Any, groups: Any, part: str) -> None:
+    """The bundle: `scores.parquet` and `scores.html`; nothing where no output is asked for."""
+    from libcell.data import tables
+    from libcell.train.scoring import figures, page
+
+    if not job.output:
+        return
+    table = figures.score_table(found, others, groups, part)
+    job.root.mkdir(exist_ok=True)
+    beside = {name: r.figures["balanced_accuracy"] for name, r in others.items()}
+    (job.root / "scores.html").write_text(
+        page.page(found, curves, groups, beside, f"Predictions, {part}"), "utf-8")
+    tables.write_parts(job.root / "scores.parquet", [table], table.schema, "scores",
+                       job.provenance())
 
 
 def _rows(table: pa.Table, wanted: str) -> tuple[str, pa.Table]:
@@ -75,41 +122,14 @@ def _rows(table: pa.Table, wanted: str) -> tuple[str, pa.Table]:
     return part, rows
 
 
-def score_table(found: dict[str, Any], part: str) -> pa.Table:
-    """Table `scores`: overall figures, figures per class, the confusion counts, the baseline.
-
-    A row of metric `confusion` counts objects of class `label` predicted as `group`.
-    """
-    from libcell.data import tables
-
-    rows = [_row(m, found[m], found["intervals"].get(m), found["n"], part) for m in OVERALL]
-    rows += [_row(f"majority_{m}", v, None, found["n"], part)
-             for m, v in found["majority_baseline"].items() if isinstance(v, float)]
-    for one in found["per_class"]:
-        rows += [_row(m, one[m], one.get(f"{m}_interval"), one["support"], part, str(one["label"]))
-                 for m in PER_CLASS]
-    table = found["confusion"]
-    for truth, counts in zip(table["rows"], table["counts"]):
-        rows += [_row("confusion", float(n), None, int(n), part, str(truth), str(predicted))
-                 for predicted, n in zip(table["columns"], counts)]
-    columns = {k: [r[k] for r in rows] for k in rows[0]}
-    return tables.from_columns("scores", columns)
-
-
-def _row(metric: str, value: Any, interval: Any, n: int, part: str, label: str | None = None,
-         group: str | None = None) -> dict[str, Any]:
-    low, high = interval or (None, None)
-    return {"metric": metric, "value": value, "low": low, "high": high, "n": n, "split": part,
-            "label": label, "group": group}
-
-
 METHOD = Method(
     name="score",
-    summary="How good predictions are: balanced figures with intervals, beside a baseline.",
+    summary="How good predictions are: balanced figures with intervals, beside baselines.",
     run=run,
     options=Options,
     reads=("predictions",),
     writes="bundle",
     suffix="",
     example="cell-train score p.parquet -o score",
+    optional=True,
 )

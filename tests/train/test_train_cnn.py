@@ -102,9 +102,33 @@ def test_what_is_predicted_is_what_the_card_says(trained):
     done = call("train", "score", trained / "p.parquet", "-o", trained / "score")
     for name in ("balanced_accuracy", "macro_f1", "ece", "log_loss"):
         assert done.records[-1][name] == pytest.approx(card["metrics"]["test"][name], abs=1e-6)
+    page = (trained / "score" / "scores.html").read_text()
+    assert "Reliability" in page and str(trained) not in page
     rows = [f"p_{c}" for c in CLASSES]
     total = sum(np.array(found[c]) for c in rows)
     np.testing.assert_allclose(total, 1, atol=1e-9)
+
+
+def test_baselines_are_asked_about_the_same_crops(trained):
+    predict(trained, out="b.parquet")
+    found = pq.read_table(trained / "b.parquet")
+    test = np.array(found["split"]) == "test"
+    said = call("train", "score", trained / "b.parquet").records[-1]
+    assert said["path"] is None
+    for name in ("forest", "untrained"):
+        right = np.array(found[f"baseline_{name}"])[test] == np.array(found["target"])[test]
+        assert said[f"{name}_baseline"]["accuracy"] == pytest.approx(right.mean())
+        assert right.mean() > 0.5, "shapes are simple"
+    predict(trained, "--no-baselines", out="n.parquet")
+    assert not [c for c in pq.read_table(trained / "n.parquet").column_names if "baseline" in c]
+    call("train", "score", trained / "b.parquet", "-o", trained / "s")
+    rows = pq.read_table(trained / "s" / "scores.parquet").to_pylist()
+    metrics = {r["metric"] for r in rows if r["label"] is None and r["group"] is None}
+    assert {"balanced_accuracy", "majority_accuracy", "forest_macro_f1",
+            "balanced_accuracy_over_untrained"} <= metrics
+    assert {r["group"] for r in rows if r["metric"] == "accuracy" and r["group"]}
+    probe = models.load_card(trained / "c.model")["batch_probe"]
+    assert 0 <= probe["balanced_accuracy"] <= 1 and probe["chance"] <= 0.5
 
 
 def test_predictions_do_not_depend_on_workers_blocks_or_order_of_options(trained, monkeypatch):

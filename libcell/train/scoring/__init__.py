@@ -1,0 +1,1 @@
+"""What `cell-train score` writes: the table of figures, and a page of pictures."""
