@@ -133,6 +133,17 @@ def test_fast_is_the_published_rule_phase_by_phase(graph):
         torch.testing.assert_close(ours[neuron], state, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("pairs", [["am", "mn"], ["ai", "im", "mn"], ["am", "ai", "im"]])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_phase_may_be_missing(rule, pairs):
+    roles = ["sensory", "inter", "motor", "motor"]
+    graph = Graph.of(list("aimn"), roles, [tuple(p) for p in pairs])
+    network, x = made(rule, graph)
+    states = network(x)
+    assert set(states) == {"aimn".index(p[1]) for p in pairs}
+    assert all(s.shape == (BATCH, WIDTH) for s in states.values())
+
+
 def test_what_nothing_reads_is_left_out():
     plan = schedule(small())
     assert 4 not in plan.units and 4 not in fan_in(plan.sensory)  # e: an interneuron without axon

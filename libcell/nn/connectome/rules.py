@@ -107,35 +107,44 @@ class Fast(Units):
     def __init__(self, plan: Schedule, width: int) -> None:
         super().__init__(plan, width)
         self._phases = synchronous(plan)
-        self._order: list[int] = []
-        for number, phase in enumerate(self._phases):
-            if number:
-                mixed = mixing([phase.into[j] for j in phase.targets], self._order)
-                self.register_buffer(f"mix{number}", torch.from_numpy(mixed), persistent=False)
-            places = torch.tensor([self._order.index(j) for j in phase.again], dtype=torch.int64)
+        is_motor = set(plan.motors)
+        self._inter = [j for j in self._phases[0].fresh if j not in is_motor]
+        self._start = [j for j in self._phases[0].fresh if j in is_motor]
+        motors = list(self._start)
+        self._hears_inter = [False]
+        for number, phase in enumerate(self._phases[1:], 1):
+            self._hears_inter.append(phase.into[phase.targets[0]][0] not in is_motor)
+            sources = self._inter if self._hears_inter[number] else motors
+            mixed = mixing([phase.into[j] for j in phase.targets], sources)
+            self.register_buffer(f"mix{number}", torch.from_numpy(mixed), persistent=False)
+            places = torch.tensor([motors.index(j) for j in phase.again], dtype=torch.int64)
             self.register_buffer(f"again{number}", places, persistent=False)
-            self._order += phase.fresh
+            motors += phase.fresh
+        self._motors = motors
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
         """States (B,E) by neuron number of every neuron reached, for an input x (B,E)."""
-        first, *later = self._phases
-        states = self._first(first.fresh, [x] * len(first.fresh))
-        for number, phase in enumerate(later, 1):
+        inter = self._first(self._inter, x.expand(len(self._inter), *x.shape))
+        motors = self._first(self._start, x.expand(len(self._start), *x.shape))
+        for number, phase in enumerate(self._phases[1:], 1):
             mix, again = self.get_buffer(f"mix{number}"), self.get_buffer(f"again{number}")
-            means = (mix.to(states.dtype) @ states.flatten(1)).unflatten(1, states.shape[1:])
+            sources = inter if self._hears_inter[number] else motors
+            means = (mix.to(x.dtype) @ sources.flatten(1)).unflatten(1, sources.shape[1:])
             new, old = means.split([len(phase.fresh), len(phase.again)])
             if phase.again:
                 scale, shift = self._norms(phase.again)
                 added = functional.hardtanh(_normed(old, scale, shift))
-                touched = _normed(added + states[again], scale, shift)
-                states = states.index_copy(0, again, touched.to(states.dtype))
+                touched = _normed(added + motors[again], scale, shift)
+                motors = motors.index_copy(0, again, touched.to(motors.dtype))
             if phase.fresh:
-                states = torch.cat([states, self._first(phase.fresh, list(new.unbind(0)))])
-        return dict(zip(self._order, states.unbind(0)))
+                motors = torch.cat([motors, self._first(phase.fresh, new)])
+        return dict(zip(self._inter + self._motors, [*inter.unbind(0), *motors.unbind(0)]))
 
-    def _first(self, neurons: list[int], inputs: list[Tensor]) -> Tensor:
-        """States (n,B,E) of neurons after their first touch by inputs (B,E) each."""
-        made = torch.stack([self.unit(j).linear(h) for j, h in zip(neurons, inputs)])
+    def _first(self, neurons: list[int], inputs: Tensor) -> Tensor:
+        """States (n,B,E) of n neurons after their first touch by inputs (n,B,E)."""
+        if not neurons:
+            return inputs
+        made = torch.stack([self.unit(j).linear(h) for j, h in zip(neurons, inputs.unbind(0))])
         return functional.hardtanh(_normed(made, *self._norms(neurons)))
 
     def _norms(self, neurons: list[int]) -> tuple[Tensor, Tensor]:
