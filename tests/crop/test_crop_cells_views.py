@@ -21,7 +21,8 @@ def dish(tmp_path):
     cells[0, 0, 5:30, 5:40], cells[0, 0, 35:58, 30:69] = 5, 2
     nuclei[0, 0, 12:20, 10:22], nuclei[0, 0, 40:50, 40:52], nuclei[0, 0, 50:54, 5:9] = 3, 8, 4
     wells = {g: {"Metadata_Plate": "p", "Metadata_Well": w, "Metadata_Site": "0",
-                 "Metadata_Dose": d} for g, w, d in (("A/01/0", "A01", 0.5), ("A/02/0", "A02", 2.0))}
+                 "Metadata_Dose": d}
+             for g, w, d in (("A/01/0", "A01", 0.5), ("A/02/0", "A02", 2.0))}
     fields = {g: rng.integers(1, 999, (1, 2, 1, 60, 70)).astype(np.uint16) for g in wells}
     write_images(tmp_path / "p.ome.zarr", fields, ("DNA", "GFP"), wells)
     write_labels(tmp_path / "n.labels.ome.zarr",
