@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,8 +33,9 @@ def execute(room: str, method: Method, common: Common, options: Any, given: list
         return 0
     _require(room, method, common, given)
     to_stdout = common.output == "-"
-    terminal = Terminal(f"cell-{room}", quiet=common.quiet, verbose=common.verbose,
-                        log_json=common.log_json, records=not to_stdout)
+    follows = _follows(method)
+    terminal = Terminal(f"cell-{room}", quiet=common.quiet or follows, verbose=common.verbose,
+                        log_json=common.log_json, records=not (to_stdout or follows))
     if common.skip_existing and not to_stdout and Path(str(common.output)).exists():
         return _skip(method, Path(str(common.output)), terminal)
     stream = cast(io.BufferedReader, sys.stdin.buffer) if given == ["-"] else None
@@ -93,6 +95,8 @@ def _job(
             sink = _arrow_sink(stack) if common.output else None
         else:
             path = Path(str(common.output).rstrip("/"))
+            if _follows(method):
+                path = _aside(stack, path)
             output = Output(path, force=common.force, resume=common.resume)
             output.begin(_signature(room, method, options, inputs))
             stack.callback(_tidy, output)
@@ -108,6 +112,16 @@ def _job(
         if job.finished_before:
             terminal.note(f"continuing: {job.finished_before} blocks were done before")
         yield job
+
+
+def _follows(method: Method) -> bool:
+    """Whether this is one of torchrun's processes, and not the first, which writes and reports."""
+    return method.distributed and int(os.environ.get("RANK", "0")) > 0
+
+
+def _aside(stack: contextlib.ExitStack, path: Path) -> Path:
+    """Where the output of a process grows whose output nobody wants."""
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="libcell-"))) / path.name
 
 
 def _with_absolute_paths(method: Method, options: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class Opt:
 
     `flags` default to `--field-name`. `path` marks an input file: it enters provenance by
     digest under this role instead of as a parameter; `first` and `last` let the first or last
-    of several INPUTs stand for it (`predict MODEL CROPS`, `score PRED TRUTH`). `shapes` is False for an option that the result does not
-    depend on, which provenance therefore leaves out.
+    of several INPUTs stand for it (`predict MODEL CROPS`, `score PRED TRUTH`). `shapes` is False
+    for an option that the result does not depend on, which provenance therefore leaves out.
     """
 
     help: str
@@ -48,8 +48,9 @@ class Method:
     `needs` names an optional extra. `optional` says that the record on standard output is a
     result of its own, so that `-o` may be left out: nothing is written then, and `Job.output`
     and `Job.sink` are None. `presets` are named sets of defaults, for a method with an option
-    `preset`: option to value. `processes` says that a block holds Python's lock for most
-    of its time, so that threads would not run side by side.
+    `preset`: option to value. `distributed` says that torchrun may run it in several processes,
+    of which the first alone writes and reports. `processes` says that a block holds Python's
+    lock for most of its time, so that threads would not run side by side.
     """
 
     name: str
@@ -65,8 +66,9 @@ class Method:
     streams: bool = False  # `-o -` writes the table to standard output
     also: tuple[tuple[str, str], ...] = ()
     optional: bool = False
-    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     processes: bool = False
+    distributed: bool = False
     plan: Callable[[Inputs, Any], dict[str, Any]] | None = None  # what --dry-run says
 
     def __post_init__(self) -> None:

@@ -117,6 +117,8 @@ def run(job: Job, options: Options) -> None:
     network, shape = _network(options, fed, len(made.classes), job.seed)
     task = CropClasses(network, made, fed, _lesson(options), job.seed)
     fitted = fit(task, Recipe.of(options), job, seed=job.seed)
+    if not fitted.first:
+        return
     held = _judged(network, made, fed, job.seed, device)
     if not options.no_baselines:
         models.save_tensors(job.root, baselines.FILE, baselines.fit(
@@ -250,5 +252,6 @@ METHOD = Method(
     example="cell-train cnn m.crops.zarr --target Metadata_Class --group Metadata_Plate "
             "-o c.model",
     needs="train",
+    distributed=True,
     presets=PRESETS,
 )

@@ -202,6 +202,21 @@ def test_kill_9_and_resume(trained, tmp_path):
     assert files_of(tmp_path / "c.model") == files_of(trained / "c.model")
 
 
+@pytest.mark.slow
+def test_torchrun_makes_one_model(trained, tmp_path):
+    """Two processes, each with half of every batch; one of them writes and speaks."""
+    args = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m",
+            "cell_train", "cnn", trained / "a.crops.zarr", "--target", "Metadata_Class", *SMALL,
+            "--no-baselines", "-j", 1, "-o", tmp_path / "c.model"]
+    done = subprocess.run([sys.executable, *map(str, args)], capture_output=True, text=True,
+                          timeout=240, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["schema"] for line in done.stdout.splitlines()] == ["model/1"]
+    assert done.stderr.count("epoch 1 of 4") == 1
+    assert json.loads(done.stdout)["balanced_accuracy"] > 0.9
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.model"]
+
+
 def test_heads_masks_channels_sampling_and_mixup(tmp_path):
     store(tmp_path / "a.crops.zarr", dtype=np.uint16, channels=3)
     done = train(tmp_path, "--head", "mlp", "--head-options", "hidden=32", "--mask-channel",

@@ -5,7 +5,9 @@
     from libcell.train.engine.fit import fit
     from libcell.train.engine.recipe import Recipe
 
-    fitted = fit(MyTask(...), Recipe.of(options, options.batch), job, seed=job.seed)
+    fitted = fit(MyTask(...), Recipe.of(options), job, seed=job.seed)
+    if not fitted.first:                             # under torchrun, see Method.distributed
+        return
     models.save(job.root, fitted.tensors(), card)    # fitted.figures, fitted.epoch: of the best
     history.write(job.root, fitted.history, job.provenance())
 

@@ -36,7 +36,8 @@ class Fitted:
     """A trained network, on the CPU, in evaluation mode, with the weights that are kept.
 
     `epoch` (from 1) is whose they are, `figures` what validation said of them, `history` the
-    rows of table `curves`, `epochs` how many were done.
+    rows of table `curves`, `epochs` how many were done. `first` is False in all processes of
+    torchrun's but one: what follows the training is that one's alone.
     """
 
     network: nn.Module
@@ -44,6 +45,7 @@ class Fitted:
     epochs: int
     figures: dict[str, float]
     history: list[dict[str, Any]]
+    first: bool = True
 
     def tensors(self) -> dict[str, np.ndarray]:
         """The network's state as `libcell.data.models.save` takes it."""
@@ -113,7 +115,7 @@ class _Training:
         self.task.network.to("cpu").eval()
         state = self.state
         return Fitted(self.task.network, state.best_epoch, state.epoch, state.best_figures,
-                      state.history)
+                      state.history, self.place.first)
 
     # -- one epoch -----------------------------------------------------------------------
 
