@@ -36,6 +36,9 @@ class Options:
                                       least=0, most=100)] = None
     pmax: Annotated[float | None, Opt("percentile that becomes white [the model's]",
                                       least=0, most=100)] = None
+    invert: Annotated[str, Opt(
+        "dark and bright change places: in images most of which is bright, always, or never",
+        choices=("model's", "bright", "always", "never"))] = "model's"
     threshold: Annotated[float, Opt("probability from which a pixel is cell; higher is stricter",
                                     least=0.1, most=1)] = 0.5
     tta: Annotated[str, Opt("mean over the image turned and mirrored: flips takes 4 times as long, "
@@ -88,6 +91,7 @@ def parameters(options: Options, device: str) -> tuple[NetworkParams, str]:
         raise UsageFault(f"--pmin {pmin:g} is not below --pmax {pmax:g}")
     made = NetworkParams(
         model=path, device=devices.resolve(device), channels=tuple(channels), pmin=pmin, pmax=pmax,
+        invert=card.invert if options.invert == "model's" else options.invert,
         flat=card.shape.ndim == 2, least=round(options.threshold * 255),
         reach_px=options.max_radius or card.reach_px, turns=options.tta,
         min_area_px=options.min_area or card.min_area_px, max_area_px=options.max_area,

@@ -41,14 +41,17 @@ class Options(TrainingOptions):
     crops: Annotated[int, Opt("crops of an epoch", least=1)] = 512
     scale: Annotated[float, Opt("crops are up to this many times larger or smaller than the image",
                                 least=1, most=4)] = 1.5
-    invert: Annotated[float, Opt("how often dark and bright change places; 0 where all images "
-                                 "have the same polarity", least=0, most=1)] = 0.3
+    invert: Annotated[str, Opt(
+        "dark and bright change places: in images most of which is bright (stained tissue beside "
+        "fluorescence), always, or never", choices=("bright", "always", "never"))] = "bright"
+    swap: Annotated[float, Opt("how often they do once more in training, for what is inverted "
+                               "wrongly", least=0, most=1)] = 0.1
     fold: Annotated[str, Opt("pixels per side that the network folds into one: 4 for cells of "
                              "60 px and more, four times as fast", choices=("2", "4"))] = "2"
     widths: Annotated[tuple[int, ...], Opt("channels of the network's levels")] = (32, 64, 128, 192)
     epochs: Annotated[int, Opt("passes of --crops crops", least=1)] = 60
     batch: Annotated[int, Opt("crops of one step", least=1)] = 8
-    lr: Annotated[float, Opt("learning rate at its highest", least=0)] = 2e-3
+    lr: Annotated[float, Opt("learning rate at its highest", least=0)] = 5e-3
     weight_decay: Annotated[float, Opt("pull of the weights towards zero", least=0)] = 0.01
     clip: Annotated[float | None, Opt("longest gradient", least=0)] = 1.0
     ema: Annotated[float | None, Opt("average the weights with this decay, e.g. 0.999", least=0,
@@ -86,7 +89,7 @@ def run(job: Job, options: Options) -> None:
         "classes": ["background", compartment],
         "target": compartment,
         "input": {"kind": "images", "channels": list(options.channels), "pmin": options.pmin,
-                  "pmax": options.pmax},
+                  "pmax": options.pmax, "invert": options.invert},
         "network": shape.to_card(),
         "training_data": job.inputs.digest()["digest"],
         "split": _split(made, out),
@@ -133,7 +136,7 @@ def _drawing(made: list[Example], options: Options) -> Drawing:
 
     planes = min(options.depth, opening.image(made[0].image).about.shape[2])
     return Drawing((planes, options.size), options.batch, max(1, options.crops // options.batch),
-                   options.scale, options.invert)
+                   options.scale, options.swap)
 
 
 def _prepare(
@@ -145,7 +148,7 @@ def _prepare(
 
     if options.pmin >= options.pmax:
         raise UsageFault(f"--pmin {options.pmin:g} is not below --pmax {options.pmax:g}")
-    reading = fields.Reading(tuple(options.channels), options.pmin, options.pmax)
+    reading = fields.Reading(tuple(options.channels), options.pmin, options.pmax, options.invert)
     folders = [job.parts / f"frame-{i:06d}" for i in range(len(made))]
     blocks = [
         Block(f"{e.image.where}:t{e.t}", {

@@ -19,7 +19,8 @@ def write_model(path: Path, shape: Shape | None = None, channels=("grey",), **ch
     card = {
         "provenance": PROVENANCE, "architecture": "folded-unet",
         "classes": ["background", "nuclei"], "target": "nuclei",
-        "input": {"kind": "images", "channels": list(channels), "pmin": 1.0, "pmax": 99.8},
+        "input": {"kind": "images", "channels": list(channels), "pmin": 1.0, "pmax": 99.8,
+                  "invert": "never"},
         "network": shape.to_card(), "reach_px": 16, "diameter_px": 12.0, "min_area_px": 20,
         "training_data": "sha256:" + "0" * 64, "split": {}, "metrics": {}, "seed": 0,
     }

@@ -69,9 +69,22 @@ def percentiles(counts: np.ndarray, over: Range, *percents: float) -> list[float
     return [over.low + (b + 0.5) * (over.high - over.low) / counts.size for b in bins]
 
 
+def levels(
+    counts: np.ndarray, over: Range, pmin: float, pmax: float, invert: str
+) -> tuple[float, float]:
+    """What becomes 0 and what becomes 1: two percentiles, the other way round if inverted.
+
+    `invert` is `never`, `always`, or `bright`: where most pixels are nearer to white, as in stained
+    tissue, so that cells stand out bright from a dark ground in every image.
+    """
+    low, middle, high = percentiles(counts, over, pmin, 50, pmax)
+    turned = invert == "always" or (invert == "bright" and middle - low > high - middle)
+    return (high, low) if turned else (low, high)
+
+
 def stretch(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
     """Pixels as float32 with `low` at 0 and `high` at 1; zeros where those are the same."""
-    if not high > low:
+    if high == low:
         return np.zeros(pixels.shape, np.float32)
     values = np.subtract(pixels, low, dtype=np.float32)
     values /= np.float32(high - low)

@@ -3,7 +3,8 @@
 import torch
 from torch.nn import functional
 
-DIRECTIONS = 6.0  # weight of the directions beside the cross entropy of `cell`
+# With directions at 6, `cell` is learnt only once they are, which takes ten times as many steps
+DIRECTIONS = 2.0
 
 
 def segmentation_loss(
@@ -15,16 +16,19 @@ def segmentation_loss(
     target  (N,1+ndim,...) cell 0 or 1, direction
     valid   (N,...) 0 where nothing is known
 
-    Cross entropy over all valid pixels, squared error of the direction over those of cells.
+    Cross entropy and one minus the soft Dice coefficient of `cell` over all valid pixels, squared
+    error of the direction over those of cells.
     """
     output = output.float()
     cell, known = target[:, 0], valid
     entropy = functional.binary_cross_entropy_with_logits(output[:, 0], cell, reduction="none")
     entropy = (entropy * known).sum() / known.sum().clamp(min=1)
+    likely = output[:, 0].sigmoid() * known
     inside = cell * known
+    overlap = (2 * (likely * inside).sum() + 1) / (likely.sum() + inside.sum() + 1)
     error = (output[:, 1:] - target[:, 1:]).square().sum(dim=1)
     error = (error * inside).sum() / inside.sum().clamp(min=1)
-    return entropy + DIRECTIONS * error, {"cell": entropy, "direction": error}
+    return entropy + (1 - overlap) + DIRECTIONS * error, {"cell": entropy, "direction": error}
 
 
 def cell_dice(output: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

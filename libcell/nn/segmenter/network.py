@@ -73,10 +73,10 @@ class Segmenter(nn.Module):
         self.shape = shape
         widths, ndim = shape.widths, shape.ndim
         entering = (shape.channels * shape.fold**2, *widths[:-1])
-        self.down = nn.ModuleList(_pair(a, b, ndim) for a, b in zip(entering, widths))
+        self.down = nn.ModuleList(Pair(a, b, ndim) for a, b in zip(entering, widths))
         self.narrow = nn.ModuleList(
             _conv(b, a, ndim, 1) for a, b in itertools.pairwise(widths))
-        self.up = nn.ModuleList(_pair(a, a, ndim) for a in widths[:-1])
+        self.up = nn.ModuleList(Pair(a, a, ndim) for a in widths[:-1])
         self.head = _conv(widths[0], shape.outputs * shape.fold**2, ndim, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -96,15 +96,33 @@ class Segmenter(nn.Module):
         made = Segmenter(self.shape)
         made.load_state_dict(self.state_dict())
         made.eval()
-        for blocks in (made.down, made.up):
-            for index, block in enumerate(blocks):
-                one, norm, relu, two, also, last = block.children()
-                blocks[index] = nn.Sequential(_fused(one, norm), relu, _fused(two, also), last)
+        for block in made.modules():
+            if isinstance(block, Pair):
+                block.fuse()
         return made
 
 
-def _fused(convolution: Any, norm: Any) -> nn.Module:
-    return fuse_conv_bn_eval(convolution, norm)
+class Pair(nn.Module):
+    """Two convolutions, each normalised and rectified; the second adds to what the first made."""
+
+    def __init__(self, inside: int, outside: int, ndim: int):
+        super().__init__()
+        norm = nn.BatchNorm2d if ndim == 2 else nn.BatchNorm3d
+        self.first: Any = _conv(inside, outside, ndim, 3)
+        self.second: Any = _conv(outside, outside, ndim, 3)
+        self.norm_first: Any = norm(outside)
+        self.norm_second: Any = norm(outside)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Both, one after the other."""
+        x = functional.relu(self.norm_first(self.first(x)), inplace=True)
+        return functional.relu(x + self.norm_second(self.second(x)), inplace=True)
+
+    def fuse(self) -> None:
+        """Fold the normalisation into the convolutions."""
+        self.first = fuse_conv_bn_eval(self.first, self.norm_first)
+        self.second = fuse_conv_bn_eval(self.second, self.norm_second)
+        self.norm_first = self.norm_second = nn.Identity()
 
 
 def fold(image: torch.Tensor, factor: int) -> torch.Tensor:
@@ -124,14 +142,6 @@ def unfold(x: torch.Tensor, factor: int) -> torch.Tensor:
 def _conv(inside: int, outside: int, ndim: int, size: int) -> nn.Module:
     kind = nn.Conv2d if ndim == 2 else nn.Conv3d
     return kind(inside, outside, size, padding=size // 2, bias=size == 1)
-
-
-def _pair(inside: int, outside: int, ndim: int) -> nn.Sequential:
-    """Two convolutions, each normalised and rectified."""
-    norm = nn.BatchNorm2d if ndim == 2 else nn.BatchNorm3d
-    return nn.Sequential(
-        _conv(inside, outside, ndim, 3), norm(outside), nn.ReLU(inplace=True),
-        _conv(outside, outside, ndim, 3), norm(outside), nn.ReLU(inplace=True))
 
 
 def _pool(x: torch.Tensor) -> torch.Tensor:

@@ -37,7 +37,8 @@ class NetworkParams:
     """How cells are made of what the network says.
 
     model, device     the network, and where it runs
-    channels          of the image, in the network's order; pmin, pmax: percentiles
+    channels          of the image, in the network's order; pmin, pmax, invert: see
+                      `contrast.levels`
     flat              the network knows single planes
     least             probability from which a pixel is cell, in 1/255
     reach_px          how far a cell's pixels may be from its centre
@@ -50,6 +51,7 @@ class NetworkParams:
     channels: tuple[str, ...]
     pmin: float
     pmax: float
+    invert: str
     flat: bool
     least: int
     reach_px: int
@@ -100,7 +102,7 @@ def segment_frame(image: Image, t: int, params: NetworkParams) -> np.ndarray:
     levels = [_levels(p, params, image.about.where) for p in planes]
     shape = image.about.shape[2:]
     maps = np.zeros((1 + (2 if params.flat else 3), *shape), np.uint8)
-    if any(high > low for low, high in levels):
+    if any(black != white for black, white in levels):
         network = load_network(params.model, params.device)
         pixels = np.stack([contrast.stretch(p, *level) for p, level in zip(planes, levels)])
         for y, x in patches.corners(shape):
@@ -114,9 +116,8 @@ def segment_frame(image: Image, t: int, params: NetworkParams) -> np.ndarray:
 
 def _levels(pixels: np.ndarray, params: NetworkParams, where: str) -> tuple[float, float]:
     over = _range(pixels, where)
-    low, high = contrast.percentiles(contrast.histogram(pixels, over), over,
-                                     params.pmin, params.pmax)
-    return low, high
+    return contrast.levels(contrast.histogram(pixels, over), over, params.pmin, params.pmax,
+                           params.invert)
 
 
 def _range(pixels: np.ndarray, where: str) -> Range:
@@ -165,7 +166,7 @@ def _segment(frame: Frame, cut: NetworkCut) -> tuple[int, list[str]]:
     frame.create()
     shape, edge = frame.shape, patches.edge_of(frame.shape[0])
     maps = frame.scratch("maps", (1 + (2 if cut.params.flat else 3), *shape), np.uint8, edge)
-    if any(high > low for low, high in levels):
+    if any(black != white for black, white in levels):
         frame.map_at("maps", predict_patch, patches.corners(shape), levels=levels, store=maps)
     store = frame.roots_store()
     tables = frame.map("roots", find_roots, maps=maps, store=store)
@@ -186,12 +187,9 @@ def _levels_of(frame: Frame, cut: NetworkCut) -> Levels:
         counts = np.load(frame.job.parts / name)
         total = counts if total is None else total + counts
     assert total is not None
-    found = []
-    for counts, one in zip(total, over):
-        low, high = contrast.percentiles(counts[: _bins(one)], one, cut.params.pmin,
-                                         cut.params.pmax)
-        found.append((low, high))
-    return found
+    params = cut.params
+    return [contrast.levels(counts[: _bins(one)], one, params.pmin, params.pmax, params.invert)
+            for counts, one in zip(total, over)]
 
 
 def _bins(over: Range) -> int:

@@ -20,7 +20,7 @@ ARCHITECTURE = "folded-unet"
 class Segmentation:
     """What the card of a segmenter says.
 
-    channels  of the image, in order; pmin, pmax: percentiles that become 0 and 1
+    channels  of the image, in order; pmin, pmax, invert: see `contrast.levels`
     reach_px  how far a cell's pixels may be from its centre
     min_area_px   smaller cells are none
     """
@@ -29,6 +29,7 @@ class Segmentation:
     channels: tuple[str, ...]
     pmin: float
     pmax: float
+    invert: str
     reach_px: int
     min_area_px: int
     target: str
@@ -45,7 +46,7 @@ def load_card(path: Path) -> Segmentation:
         taken = card["input"]
         shape = shape_of(**card["network"] | {"widths": tuple(card["network"]["widths"])})
         found = Segmentation(shape, tuple(taken["channels"]), float(taken["pmin"]),
-                             float(taken["pmax"]), int(card["reach_px"]),
+                             float(taken["pmax"]), str(taken["invert"]), int(card["reach_px"]),
                              int(card["min_area_px"]), str(card["target"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: its card lacks what a segmenter's says ({error})") from error

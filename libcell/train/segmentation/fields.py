@@ -17,11 +17,13 @@ from libcell.train.segmentation.directions import directions
 
 @dataclass(frozen=True)
 class Reading:
-    """How images become what the network sees: channels in order, and two percentiles."""
+    """How images become what the network sees: channels in order, percentiles, `invert` as in
+    `contrast.levels`."""
 
     channels: tuple[str, ...]
     pmin: float
     pmax: float
+    invert: str
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,6 @@ def _stretched(pixels: np.ndarray, reading: Reading, where: str) -> np.ndarray:
         over = contrast.value_range(pixels)
     except ValueError as error:
         raise DataError(f"{where}: {error}") from error
-    low, high = contrast.percentiles(contrast.histogram(pixels, over), over,
-                                     reading.pmin, reading.pmax)
-    return contrast.stretch(pixels, low, high)
+    counts = contrast.histogram(pixels, over)
+    return contrast.stretch(pixels, *contrast.levels(counts, over, reading.pmin, reading.pmax,
+                                                     reading.invert))

@@ -9,22 +9,22 @@ from libcell.train.segmentation.crops import Crop
 EMPTY = 0.02  # share of the crops that are nothing but noise, so that noise is no cell
 
 
-def changed(crop: Crop, rng: np.random.Generator, invert: float) -> Crop:
-    """A crop with other intensities; `invert` is how often dark and bright change places."""
+def changed(crop: Crop, rng: np.random.Generator, swap: float) -> Crop:
+    """A crop with other intensities; `swap` is how often dark and bright change places."""
     if rng.random() < EMPTY:
         noise = _noise(crop.image.shape, rng)
         return Crop(noise, torch.zeros_like(crop.target), torch.ones_like(crop.valid))
     image = crop.image
-    if rng.random() < invert:
+    if rng.random() < swap:
         image = 1 - image
     image = _bent(image, rng)
     if rng.random() < 0.3:
         image = image + _slope(image.shape, rng)
-    if rng.random() < 0.25:
-        image = _blurred(image, float(rng.uniform(0.4, 1.8)))
+    if rng.random() < 0.2:
+        image = _blurred(image, float(rng.uniform(0.4, 1.3)))
     if rng.random() < 0.5:
         image = image + torch.from_numpy(rng.normal(
-            0, rng.uniform(0, 0.12), image.shape).astype(np.float32))
+            0, rng.uniform(0, 0.08), image.shape).astype(np.float32))
     return Crop(image, crop.target, crop.valid)
 
 
@@ -32,16 +32,16 @@ def _bent(image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """Gamma within 0..1, then contrast and brightness; each channel for itself."""
     made = []
     for channel in image:
-        gamma = float(np.exp(rng.uniform(-0.6, 0.6)))
+        gamma = float(np.exp(rng.uniform(-0.45, 0.45)))
         within = channel.clamp(0, 1)
         bent = within.pow(gamma) + (channel - within)
-        made.append(bent * float(rng.uniform(0.6, 1.3)) + float(rng.uniform(-0.15, 0.15)))
+        made.append(bent * float(rng.uniform(0.7, 1.2)) + float(rng.uniform(-0.1, 0.1)))
     return torch.stack(made)
 
 
 def _slope(shape: torch.Size, rng: np.random.Generator) -> torch.Tensor:
     """Uneven light: a few random heights, smoothly joined; the same in all planes."""
-    coarse = torch.from_numpy(rng.normal(0, 0.12, (1, 1, 3, 3)).astype(np.float32))
+    coarse = torch.from_numpy(rng.normal(0, 0.08, (1, 1, 3, 3)).astype(np.float32))
     wide = functional.interpolate(coarse, size=tuple(shape[-2:]), mode="bicubic",
                                   align_corners=True)
     return wide[0]

@@ -25,14 +25,14 @@ class Drawing:
     size    (planes, edge) of a crop in pixels
     batch   crops of a step; steps of an epoch
     span    crops are up to this many times larger or smaller than in the field
-    invert  how often dark and bright change places
+    swap    how often dark and bright change places
     """
 
     size: tuple[int, int]
     batch: int
     steps: int
     span: float
-    invert: float
+    swap: float
 
 
 class SegmenterTask(Task):
@@ -63,7 +63,7 @@ class SegmenterTask(Task):
                 rng = np.random.default_rng((self._seed, epoch, step, item))
                 field = self._train[rng.integers(len(self._train))]
                 crop = crops.draw(field, rng, drawing.size, drawing.span)
-                made.append(intensity.changed(crop, rng, drawing.invert))
+                made.append(intensity.changed(crop, rng, drawing.swap))
             yield self._stacked(made)
 
     def loss(
