@@ -26,7 +26,9 @@ def create(
     axes: Sequence[str],
     compressor: Any = None,
 ) -> zarr.Array:
-    """Create an array in `group`, zstd-1 unless told; an earlier one of that name is replaced.
+    """Create an array in `group`; an earlier one of that name is replaced.
+
+    `compressor` is a codec, `none`, or by default zstd-1.
 
     `chunks` is what one read decodes, `shards` (multiples of `chunks`) what one task writes.
     """
@@ -36,7 +38,7 @@ def create(
         dtype=dtype,
         chunks=tuple(chunks),
         shards=tuple(shards) if shards else None,
-        compressors=compressor or ZstdCodec(level=1),
+        compressors=None if compressor == "none" else compressor or ZstdCodec(level=1),
         dimension_names=list(axes),
         fill_value=False if np.dtype(dtype) == bool else 0,
         overwrite=True,

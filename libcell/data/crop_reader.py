@@ -125,36 +125,44 @@ class CropReader:
                  for a, b in zip(order.starts[number:-1], order.starts[number + 1 :])]
 
         chunk = _Chunk(self._crops, self._masks, self.store)
+        most = int(np.diff(order.starts).max(initial=0))
 
         def load(i: int) -> Batch:
-            return self._load(order.rows[slice(*spans[i])], chunk)
+            return self._load(order.rows[slice(*spans[i])], chunk, most)
 
         return _ahead(load, len(spans)) if ahead else map(load, range(len(spans)))
 
-    def _load(self, rows: np.ndarray, chunk: "_Chunk") -> Batch:
-        """Crops and masks of `rows` in their order; every chunk is decoded once."""
-        pool = self._room(len(rows))
+    def _load(self, rows: np.ndarray, chunk: "_Chunk", most: int) -> Batch:
+        """Crops and masks of `rows` in their order; every chunk is decoded once.
+
+        `most` is how many rows another pool may have, for which the same room will do.
+        """
+        pool = self._room(len(rows), most)
         pool.rows[:] = rows
         targets = np.argsort(rows, kind="stable")
         numbers, first = np.unique(rows[targets] // chunk.step, return_index=True)
         for number, a, b in zip(numbers.tolist(), first, [*first[1:], len(rows)]):
             some = targets[a:b]
-            place(*chunk.read(number), rows[some] - number * chunk.step, some, self._picked,
+            crops, masks = chunk.read(number)
+            place(crops, masks, rows[some] - number * chunk.step, some, self._picked,
                   *self._corner, self._masked, pool.crops, pool.masks)
         return pool
 
     def _joined(self, parts: list[Batch]) -> Batch:
         if len(parts) == 1:
             return parts[0]
-        made = self._room(sum(len(part.rows) for part in parts))
+        count = sum(len(part.rows) for part in parts)
+        made = self._room(count, count)
         for array, pieces in zip(made, zip(*parts)):
             np.concatenate(pieces, out=array)
         return made
 
-    def _room(self, n: int) -> Batch:
-        """A batch of `n` to be filled."""
-        return Batch(self._array((n, len(self._picked), *self.size_px), self.dtype),
-                     self._array((n, *self.size_px), np.dtype(bool)), np.empty(n, np.int64))
+    def _room(self, n: int, most: int) -> Batch:
+        """A batch of `n` to be filled, in arrays that have room for `most`."""
+        most += -most % crop_order.BLOCK
+        crops = self._array((most, len(self._picked), *self.size_px), self.dtype)
+        masks = self._array((most, *self.size_px), np.dtype(bool))
+        return Batch(crops[:n], masks[:n], np.empty(n, np.int64))
 
     def _array(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """An array that nobody else holds, where there is one, else a new one.
@@ -163,14 +171,14 @@ class CropReader:
         """
         for i in range(len(self._spare)):
             if _fits(self._spare[i], shape, dtype) and _holders(self._spare, i) == UNUSED:
-                return self._spare[i][: shape[0]]
+                return self._spare[i]
         made = np.empty(shape, dtype)
         self._spare = [*self._spare[-(SPARE - 1) :], made]
         return made
 
 
 def _fits(array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> bool:
-    return (array.dtype == dtype and array.shape[1:] == shape[1:] and len(array) >= shape[0])
+    return array.dtype == dtype and array.shape[1:] == shape[1:] and len(array) >= shape[0]
 
 
 def _holders(arrays: list[np.ndarray], i: int) -> int:
@@ -187,19 +195,19 @@ class _Chunk:
         self.step = crops.step
         self._readers = crops, masks
         self._rows = store.n
-        self._held = tuple(np.empty((self.step, *a.shape[1:]), a.dtype)
+        self._room = tuple(np.empty((self.step, *a.shape[1:]), a.dtype)
                            for a in (store.crops, store.masks))
-        self._number = -1
+        self._number, self._held = -1, self._room
 
-    def read(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, number: int) -> tuple[np.ndarray, ...]:
         """Crops (step,C,H,W) and masks (step,H,W) of a chunk; the store's last one is shorter."""
-        crops, masks = (a[: self._rows - number * self.step] for a in self._held)
         if number != self._number:
             self._number = -1
-            for reader, array in zip(self._readers, (crops, masks)):
-                reader.read(number, array)
+            there = self._rows - number * self.step
+            self._held = tuple(reader.read(number, array[:there])
+                               for reader, array in zip(self._readers, self._room))
             self._number = number
-        return crops, masks
+        return self._held
 
 
 def _ahead(load: Callable[[int], Batch], n: int) -> Iterator[Batch]:

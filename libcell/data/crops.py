@@ -35,9 +35,9 @@ def shard_rows(channels: int, height: int, width: int, itemsize: int) -> int:
 
 
 def create(
-    root: Path, n: int, channels: int, size: tuple[int, int], dtype: Any
+    root: Path, n: int, channels: int, size: tuple[int, int], dtype: Any, packed: bool = True
 ) -> int:
-    """The arrays of a store with `n` crops; returns the crops per shard.
+    """The arrays of a store with `n` crops, `packed` or as they are; returns the crops per shard.
 
     Arrays of that shape which are there are kept: a resumed run must not empty them.
     """
@@ -48,7 +48,8 @@ def create(
         found = store.get(name)
         if not isinstance(found, zarr.Array) or found.shape != (n, *one):
             arrays.create(store, name, (n, *one), kind, axes=axes, chunks=(CHUNK, *one),
-                          shards=(rows, *one), compressor=codec(np.dtype(kind)))
+                          shards=(rows, *one),
+                          compressor=codec(np.dtype(kind)) if packed or name == "masks" else "none")
     return rows
 
 

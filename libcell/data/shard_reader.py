@@ -29,8 +29,9 @@ class Chunks(Protocol):
 
     step: int
 
-    def read(self, number: int, out: np.ndarray) -> None:
-        """Rows from `number * step` on into `out` (step or, at the end, fewer; ...)."""
+    def read(self, number: int, out: np.ndarray) -> np.ndarray:
+        """Rows from `number * step` on (step or, at the end, fewer; ...): `out`, filled, or where
+        they lie in the file as they are."""
 
 
 def open_chunks(array: zarr.Array, store: Path, step: int | None = None) -> Chunks:
@@ -74,10 +75,11 @@ class PlainReader:
         self._array = array
         self.step = step or (array.chunks[0] if array.chunks[0] <= MOST else STEP)
 
-    def read(self, number: int, out: np.ndarray) -> None:
+    def read(self, number: int, out: np.ndarray) -> np.ndarray:
         """See `Chunks.read`."""
         start = number * self.step
         out[:] = self._array[start : start + len(out)]
+        return out
 
 
 class ShardReader:
@@ -97,33 +99,29 @@ class ShardReader:
         self._dtype = array.dtype
         self._shard = functools.lru_cache(maxsize=OPEN)(self._open)
 
-    def read(self, number: int, out: np.ndarray) -> None:
+    def read(self, number: int, out: np.ndarray) -> np.ndarray:
         """See `Chunks.read`; `out` must be contiguous. DataError if the shard is damaged."""
         shard, within = divmod(number, self._per_shard)
         data, index = self._shard(shard)
         start, length = (int(v) for v in index[within])
         if data is None or start == ABSENT:
             out[:] = self._fill
-            return
+            return out
         if start + length > len(data):
             raise DataError(f"{self._where}: shard {shard} is damaged (a chunk lies outside it)")
         try:
-            self._decode(data[start : start + length], out)
+            return self._decode(data[start : start + length], out)
         except (RuntimeError, ValueError, AssertionError) as error:
             raise DataError(f"{self._where}: shard {shard} is damaged ({error})") from error
 
-    def _decode(self, packed: memoryview, out: np.ndarray) -> None:
+    def _decode(self, packed: memoryview, out: np.ndarray) -> np.ndarray:
         """A whole chunk is decoded in place, the last of the array beside it."""
-        whole = out if len(out) == self.step else np.empty(self._chunk, self._dtype)
         if self._codec is None:
-            if len(packed) != whole.nbytes:
-                raise ValueError(f"{len(packed)} bytes for {whole.nbytes}")
-            whole[:] = np.frombuffer(packed, self._dtype).reshape(self._chunk)
-        else:
-            decompress = zstd.decompress if isinstance(self._codec, ZstdCodec) else blosc.decompress
-            decompress(packed, whole.view(np.uint8))
-        if whole is not out:
-            out[:] = whole[: len(out)]
+            return np.frombuffer(packed, self._dtype).reshape(self._chunk)[: len(out)]
+        whole = out if len(out) == self.step else np.empty(self._chunk, self._dtype)
+        decompress = zstd.decompress if isinstance(self._codec, ZstdCodec) else blosc.decompress
+        decompress(packed, whole.view(np.uint8))
+        return whole[: len(out)]
 
     def _open(self, shard: int) -> tuple[memoryview | None, np.ndarray]:
         """A shard's bytes and its index (chunks, 2): offset and length; no file: fill value."""

@@ -37,7 +37,8 @@ class ShardWriter:
     """One shard of `array`, whose chunks span all axes but the first.
 
     `add` the chunks in order; the file appears by `close`, whole or not at all. Only an array
-    that `libcell.data.arrays.create` made is understood (zstd or `LZ4`, index at the end, fill 0).
+    that `libcell.data.arrays.create` made is understood (zstd, `LZ4` or as it is, index at the end,
+    fill 0).
     """
 
     def __init__(self, array: zarr.Array, root: Path, start: int):
@@ -111,6 +112,8 @@ class ShardWriter:
 
 
 def _compressor(array: zarr.Array) -> Callable[[np.ndarray], bytes]:
+    if not array.compressors:
+        return np.ndarray.tobytes
     if isinstance(array.compressors[0], BloscCodec):
         return lambda values: blosc.compress(values, b"lz4", LZ4.clevel, blosc.BITSHUFFLE,
                                              LZ4.blocksize)

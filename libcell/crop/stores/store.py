@@ -53,10 +53,12 @@ def size_px(
 def build(
     job: Job, cutting: Cutting, fields: list[Field], size: tuple[int, int],
     objects: Iterable[pa.Table], beside: Mapping[str, pa.Table] | None = None,
+    packed: bool = True,
 ) -> int:
     """Write index, the tables `beside` it by kind, and the crops; returns their number.
 
-    `objects` are the rows of the index in order. The caller publishes.
+    `objects` are the rows of the index in order; `packed` is False for crops that are not to be
+    compressed. The caller publishes.
     """
     channels, dtype, pixel_size = common(fields)
     provenance = job.provenance()
@@ -64,7 +66,7 @@ def build(
     n = _write_table(job.root / "index.parquet", list(objects), "objects", provenance)
     for kind, table in (beside or {}).items():
         _write_table(job.root / f"{kind}.parquet", [table], kind, provenance)
-    shard = crops.create(job.root, n, len(channels), size, dtype)
+    shard = crops.create(job.root, n, len(channels), size, dtype, packed)
     _create_further(job.root, cutting.further, n, size, shard)
     job.map_whole("crops", fill.fill_shard, _blocks(job.root, n, shard, size, cutting, fields))
     names = "+".join(sorted({about["compartment"] for _, about in fields}))
