@@ -22,7 +22,7 @@ from libcell.run.blocks import Block
 from libcell.run.inputs import Inputs
 from libcell.run.job import Job
 from libcell.run.workers import default_workers
-from libcell.segment.foreign import frames, joining, percentiles, tiles
+from libcell.segment.foreign import frames, joining, networks, percentiles, tiles
 from libcell.segment.foreign.frames import Rules
 from libcell.segment.foreign.networks import Spec
 from libcell.segment.foreign.percentiles import Scale
@@ -39,6 +39,7 @@ def segment(job: Job, rules: Rules, spec: Spec, weights: Weights) -> None:
     """Segment every field of view as it comes; the root of the store is written last."""
     _require(rules)
     _require_same_weights(job, weights)
+    networks.network(spec)  # what is wrong with the weights is wrong for every field: said once
     threads = max(1, default_workers() // job.pool.width)
     spec = replace(spec, device=devices.resolve(job.device), threads=threads)
     groups, content = [], []

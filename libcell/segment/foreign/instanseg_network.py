@@ -41,11 +41,12 @@ def read(path: Path, trusted: str | None, device: str = "cpu") -> Any:
     is_module = path.is_file() and path.suffix == ".pt"
     content = path.read_bytes() if is_module else store.read_member(path, FILE)
     try:
-        module = torch.jit.load(io.BytesIO(content), map_location=device)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that TorchScript is a form of the past
+            return torch.jit.load(io.BytesIO(content), map_location=device).eval()
     except RuntimeError as error:
         first = str(error).strip().splitlines()[0]
         raise DataError(f"{path}: not a file of TorchScript ({first})") from error
-    return module.eval()
 
 
 def card(module: Any, path: Path, target: str) -> Card:
