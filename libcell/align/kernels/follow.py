@@ -48,7 +48,7 @@ def follow(
             still = frame
             yield Step(0.0, 0.0, None, True)
         else:
-            found = find_shift(still, frame, max_shift_px)
+            found = find_shift(still, frame, max_shift_px, related=True)
             if found.matched:
                 last = (base[0] + found.dy, base[1] + found.dx)
                 if accumulate:

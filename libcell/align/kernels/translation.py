@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from libcell.align.kernels.agreement import scarce
 from libcell.align.kernels.coarse import (
     CLEAR,
     MIN_LEAD,
@@ -16,6 +17,7 @@ from libcell.align.kernels.coarse import (
     Peak,
     binned,
     coarse_shift,
+    flatten,
 )
 from libcell.align.kernels.refine import refine_shift
 from libcell.align.kernels.resample import Region, apply_shift, common_region
@@ -54,13 +56,15 @@ class Shift:
 
 
 def find_shift(
-    reference: np.ndarray, moving: np.ndarray, max_shift_px: float | None = None
+    reference: np.ndarray, moving: np.ndarray, max_shift_px: float | None = None,
+    related: bool = False,
 ) -> Shift:
     """Translation of `moving` onto `reference`, (Y, X) of any real dtype and of any two sizes.
 
     Both must show the same thing bright: a channel and its negative do not match. Shifts
     larger than `max_shift_px` along an axis, or sharing less than a tenth of the smaller image,
-    are not considered.
+    are not considered. `related` says that both are known to show the same cells, so that one or
+    two of them are enough.
     """
     if max_shift_px is not None and not max_shift_px >= 0:
         raise UsageFault(f"max_shift_px must be >= 0, not {max_shift_px}")
@@ -76,6 +80,9 @@ def find_shift(
     dy, dx = _refined(a, b, peak)
     after = correlation(a, b, (dy, dx))
     reason = _doubt(peak, (dy, dx), after, max_shift_px)
+    if not reason and not related:
+        n = peak.binning
+        reason = scarce(flatten(a, n), flatten(b, n), (peak.dy / n, peak.dx / n))
     return Shift(dy, dx, peak.lead, before, after, not reason, reason)
 
 

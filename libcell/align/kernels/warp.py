@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from libcell.align.kernels.agreement import scarce
 from libcell.align.kernels.coarse import MIN_LEAD, flatten
 from libcell.align.kernels.ecc import Kind, refine_warp, to_binned
 from libcell.align.kernels.resample import apply_matrix
@@ -97,7 +98,7 @@ def _doubt(lead: float, after: float) -> str:
 
 
 def _astray(a: np.ndarray, b: np.ndarray, turn: Turn, found: np.ndarray | None) -> str:
-    """Whether the search for the exact map has left what the turn has in common.
+    """Whether the search for the exact map has left what the turn has in common, or that is little.
 
     That is judged where the turn is exact enough, on the coarse images that it was found on.
     """
@@ -105,9 +106,10 @@ def _astray(a: np.ndarray, b: np.ndarray, turn: Turn, found: np.ndarray | None) 
     still, moving = flatten(a, n), flatten(b, n)
     there = [-math.inf if m is None else _correlation(still, moving, to_binned(m, n))
              for m in (turn.matrix, found)]
-    if there[1] >= KEPT * there[0]:
-        return ""
-    return "the search for the exact map went astray: too little in common"
+    if found is None or not there[1] >= KEPT * there[0]:
+        return "the search for the exact map went astray: too little in common"
+    moved, region = apply_matrix(moving, to_binned(found, n), 1, (still.shape[0], still.shape[1]))
+    return scarce(still[region], moved[region], (0.0, 0.0))
 
 
 def _too_far(
