@@ -7,8 +7,8 @@ import json
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 
 RADIUS_PX = 6.0
@@ -33,6 +33,8 @@ def spots(shape: tuple[int, int], centres: list[tuple[int, int]], dtype: str = "
 
 def stardist_folder(path: Path, **config: object) -> Path:
     """A StarDist model's folder: centres where it is bright, polygons of RADIUS_PX everywhere."""
+    import h5py
+
     path.mkdir()
     about = CONFIG | config
     (path / "config.json").write_text(json.dumps(about))
@@ -60,7 +62,7 @@ def stardist_folder(path: Path, **config: object) -> Path:
     return path
 
 
-def _write(file: h5py.File, name: str, kernel: np.ndarray, bias: np.ndarray) -> None:
+def _write(file: Any, name: str, kernel: np.ndarray, bias: np.ndarray) -> None:
     group = file.create_group(name)
     group.attrs["weight_names"] = [f"{name}/kernel:0".encode(), f"{name}/bias:0".encode()]
     group[f"{name}/kernel:0"], group[f"{name}/bias:0"] = kernel, bias
