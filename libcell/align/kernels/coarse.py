@@ -20,7 +20,8 @@ SAMPLE = 100_000  # shifts from which the surface's spread is taken
 CLEAR = 8.0  # the lead that decides on a coarse level, where little texture is left
 # Unrelated pairs (65 of skimage's images, 38 of IBEX markers) reach 2.1; true pairs have 12 and
 # more with a third in common, 4 to 12 between imaging rounds (tests/align). A true pair of weakly
-# related markers (IgD, MHCII) has 2.6 and is given up.
+# related markers (IgD, MHCII) has 2.6 and is given up. Where a picture holds few bright things,
+# unrelated pairs have any lead: see `agreement`.
 MIN_LEAD = 3.0
 PEAK = 0.04  # half width of the peak's own neighbourhood, as a fraction of the shorter side
 
