@@ -125,7 +125,9 @@ def _require(own: list[OptionField], values: dict[str, Any], shared: Common) -> 
     """Options without a default must be given, unless only the settings are asked for."""
     missing = [f.flags[-1] for f in own if f.required and values[f.name] in (None, [])]
     if missing and not shared.dump_config:
-        raise UsageFault(f"missing option {', '.join(missing)}")
+        by_place = any(f.opt.last for f in own if f.flags[-1] in missing)
+        raise UsageFault(f"missing option {', '.join(missing)}"
+                         + (", which the last of several INPUTs may stand for" if by_place else ""))
 
 
 def _describe_flag(room: str, method: Method) -> inspect.Parameter:

@@ -60,7 +60,7 @@ class Terminal(Reporter):
         if self._made:
             path, schema, n = (self._made[k] for k in ("path", "schema", "n"))
             seconds = time.monotonic() - self._started
-            self.note(f"{path}: {schema}, n {n}, in {seconds:.1f} s")
+            self.note(f"{path or 'figures only'}: {schema}, n {n}, in {seconds:.1f} s")
 
     def _write(self, level: str, text: str, **more: Any) -> None:
         line = " ".join(text.split())
