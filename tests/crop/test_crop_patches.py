@@ -43,11 +43,12 @@ def test_any_patch_is_the_plain_one(data):
     starts = np.column_stack([rng.integers(-12, height + 2, n), rng.integers(-12, width + 2, n)])
     first = rng.integers(-1, depth + 1, n)
     spans = np.column_stack([first, first + rng.integers(1, 4, n)])
-    out, targets = np.full((n + 2, *size), 99, dtype), rng.permutation(n + 2)[:n]
-    patches.cut(volume, starts, spans, pad, mean, out, targets)
+    out, targets = np.full((n + 2, 2, *size), 99, dtype), rng.permutation(n + 2)[:n]
+    volumes = [volume, volume[:, ::-1].copy()]
+    patches.cut(volumes, starts, spans, pad, mean, out, targets)
     for i, target in enumerate(targets):
-        np.testing.assert_array_equal(out[target],
-                                      plain(volume, starts[i], spans[i], size, pad, mean))
+        for found, one in zip(out[target], volumes):
+            np.testing.assert_array_equal(found, plain(one, starts[i], spans[i], size, pad, mean))
     untouched = np.setdiff1d(np.arange(n + 2), targets)
     assert (out[untouched] == 99).all()
 

@@ -1,5 +1,7 @@
 """Patches of fixed size around given centres, cut out of planes or volumes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from libcell.compiled import compiled
@@ -33,37 +35,30 @@ def window(
 
 
 def cut(
-    volume: np.ndarray, starts: np.ndarray, planes: np.ndarray, pad: str, mean: bool,
+    volumes: Sequence[np.ndarray], starts: np.ndarray, planes: np.ndarray, pad: str, mean: bool,
     out: np.ndarray, targets: np.ndarray,
 ) -> None:
-    """Patch i of `volume` (Z,Y,X) goes to out[targets[i]] (m,H,W), of the same dtype.
+    """Patch i of `volumes`, one (Z,Y,X) per channel, goes to out[targets[i]] (m,C,H,W), of the
+    same dtype.
 
     It begins at `starts[i]` (y, x) and shows the maximum (or rounded `mean`) over the planes
     `planes[i]` (first, one past the last); planes that the volume does not have are left out, and
     without any the patch is 0. Beyond the image's edge pixels are 0 or repeat the edge or its
     mirror image (`pad`).
     """
-    planes = np.clip(planes, 0, len(volume))
-    whole = _plain(volume, starts, planes, out)
-    height, width = out.shape[1:]
-    for i in np.flatnonzero(whole).tolist():
-        y, x = starts[i]
-        out[targets[i]] = volume[planes[i, 0], y : y + height, x : x + width]
-    rest = ~whole
-    if rest.any():
-        rows, columns = _indices(volume, starts[rest], out, pad)
-        integer = np.issubdtype(volume.dtype, np.integer)
-        _cut(volume, rows, columns, planes[rest], mean, integer, volume.dtype.type(0), out,
-             targets[rest])
-
-
-def _plain(
-    volume: np.ndarray, starts: np.ndarray, planes: np.ndarray, out: np.ndarray
-) -> np.ndarray:
-    """Which patches (n,) lie inside the image and show one plane: numpy copies those fastest."""
-    last = np.array(volume.shape[1:]) - np.array(out.shape[1:])
-    inside = ((starts >= 0) & (starts <= last)).all(axis=1)
-    return inside & (planes[:, 1] - planes[:, 0] == 1)
+    shape, size = volumes[0].shape, out.shape[2:]
+    planes = np.clip(planes, 0, shape[0])
+    whole = _plain(shape, starts, planes, size)
+    for target, z, y, x in _listed(targets, planes, starts, whole):
+        for c, volume in enumerate(volumes):
+            out[target, c] = volume[z, y : y + size[0], x : x + size[1]]
+    if not whole.all():
+        rest = ~whole
+        rows, columns = _indices(shape, starts[rest], size, pad)
+        integer = np.issubdtype(out.dtype, np.integer)
+        for c, volume in enumerate(volumes):
+            _cut(volume, rows, columns, planes[rest], mean, integer, out.dtype.type(0), out[:, c],
+                 targets[rest])
 
 
 def cut_masks(
@@ -72,28 +67,42 @@ def cut_masks(
 ) -> None:
     """out[targets[i]] (m,H,W) bool shows where `labels` (Z,Y,X) is `found[i]` in any of the
     planes, or where there is any label if `found` is None; False beyond the image's edge."""
-    planes = np.clip(planes, 0, len(labels))
-    whole = _plain(labels, starts, planes, out)
+    shape, size = labels.shape, out.shape[1:]
+    planes = np.clip(planes, 0, shape[0])
+    whole = _plain(shape, starts, planes, size)
     wanted = np.zeros(len(starts), np.uint32) if found is None else found.astype(np.uint32)
     compare = np.not_equal if found is None else np.equal
-    height, width = out.shape[1:]
-    for i in np.flatnonzero(whole).tolist():
-        y, x = starts[i]
-        compare(labels[planes[i, 0], y : y + height, x : x + width], wanted[i],
-                out=out[targets[i]])
-    rest = ~whole
-    if rest.any():
-        rows, columns = _indices(labels, starts[rest], out, "zero")
+    values = iter(wanted[whole])
+    for target, z, y, x in _listed(targets, planes, starts, whole):
+        compare(labels[z, y : y + size[0], x : x + size[1]], next(values), out=out[target])
+    if not whole.all():
+        rest = ~whole
+        rows, columns = _indices(shape, starts[rest], size, "zero")
         _cut_masks(labels, rows, columns, planes[rest], wanted[rest], found is None, out,
                    targets[rest])
 
 
+def _plain(
+    shape: tuple[int, ...], starts: np.ndarray, planes: np.ndarray, size: tuple[int, ...]
+) -> np.ndarray:
+    """Which patches (n,) lie inside the image and show one plane: numpy copies those fastest."""
+    inside = ((starts >= 0) & (starts <= np.subtract(shape[1:], size))).all(axis=1)
+    return inside & (planes[:, 1] - planes[:, 0] == 1)
+
+
+def _listed(
+    targets: np.ndarray, planes: np.ndarray, starts: np.ndarray, whole: np.ndarray
+) -> list[list[int]]:
+    """Target, plane, first row and column of each of the patches `whole` (n,) bool."""
+    found: list[list[int]] = np.column_stack([targets, planes[:, 0], starts])[whole].tolist()
+    return found
+
+
 def _indices(
-    volume: np.ndarray, starts: np.ndarray, out: np.ndarray, pad: str
+    shape: tuple[int, ...], starts: np.ndarray, size: tuple[int, ...], pad: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n,H) and columns (n,W) of the image that each patch shows; -1: none."""
-    rows, columns = (_axis(starts[:, i], out.shape[1 + i], volume.shape[1 + i], pad)
-                     for i in (0, 1))
+    rows, columns = (_axis(starts[:, i], size[i], shape[1 + i], pad) for i in (0, 1))
     return rows, columns
 
 
