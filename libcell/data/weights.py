@@ -171,12 +171,12 @@ def load_tensors(path: Path, trusted: str | None = None) -> dict[str, Any]:
 
     try:
         content = torch.load(path, map_location="cpu", weights_only=trusted != path.name)
-    except pickle.UnpicklingError as error:
-        raise DataError(f"{path}: holds code besides tensors, which is not run unless you trust "
-                        f"whoever made it and say so (--trust {path.name})") from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: not a checkpoint of torch ({first})") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError,
+            AttributeError) as error:
+        if "Unsupported" in str(error):  # so torch says that there is more than tensors
+            raise DataError(f"{path}: holds code besides tensors, which is not run unless you "
+                            f"trust whoever made it and say so (--trust {path.name})") from error
+        raise DataError(f"{path}: not a checkpoint of torch ({type(error).__name__})") from error
     if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
         raise DataError(f"{path}: is no table of tensors by name (a state dict)")
     return dict(content)

@@ -26,8 +26,9 @@ class Options:
         "image store: cells end where it is dark, and meet along its edges [distance alone]",
         path=True)] = None
     channel: Annotated[str, Opt("channel by name, or by number from 1", ("-c", "--channel"))] = "1"
-    threshold: Annotated[float | None, Opt("darker pixels are no cells, in image units [Otsu's]")
-                         ] = None
+    method: Annotated[str, Opt("how the channel's threshold is found: darker pixels are no cells",
+                               choices=("otsu", "li", "triangle"))] = "otsu"
+    threshold: Annotated[float | None, Opt("this threshold instead, in image units")] = None
     everywhere: Annotated[bool, Opt("dark pixels are cells too, up to --distance",
                                     ("--everywhere",))] = False
     sigma: Annotated[float, Opt("Gaussian smoothing before the threshold", least=0)] = 1.0
@@ -67,7 +68,7 @@ def _params(options: Options) -> Any:
     if options.images and not options.everywhere:
         given = options.threshold
         level = ThresholdParams(sigma_px=options.sigma, min_contrast=0,
-                                method="otsu" if given is None else given)
+                                method=options.method if given is None else given)
     return GrowParams(options.distance, options.channel if options.images else None, level,
                       options.regularisation)
 
