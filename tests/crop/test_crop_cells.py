@@ -212,7 +212,7 @@ def test_killed_between_phases_and_resumed(plate, monkeypatch, stop):
     from libcell.data import arrays
     with monkeypatch.context() as patch, pytest.raises(Killed):
         if stop == "between shards":
-            patch.setattr(crops, "write_shard", dying(crops.write_shard, 9))
+            patch.setattr(crops, "shard", dying(crops.shard, 9))
         else:
             at = 1 if stop == "before the arrays" else 2
             patch.setattr(arrays, "create", dying(arrays.create, at))
