@@ -12,7 +12,7 @@ from scipy import fft, ndimage
 from skimage.registration import phase_cross_correlation
 from skimage.transform import warp_polar
 
-from libcell.align.kernels.ecc import Kind
+from libcell.align.kernels.maps import Kind
 from libcell.align.kernels.translation import find_shift
 from libcell.align.kernels.turn import rotation_matrix
 from libcell.align.kernels.warp import find_warp

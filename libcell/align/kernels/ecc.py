@@ -9,15 +9,13 @@ pull. The moving image is read between its pixels by cubic splines, on binned im
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy import ndimage
 
 from libcell.align.kernels.coarse import BACKGROUND, COMPRESSION, binned
+from libcell.align.kernels.maps import Kind, from_binned, invert, to_binned
 from libcell.compiled import compiled
-
-Kind = Literal["rigid", "affine"]
 
 STEPS = 30
 CONVERGED_PX = 5e-4  # movement of the farthest corner in one step
@@ -57,25 +55,6 @@ def refine_warp(
             return None
         found = from_binned(level, n)
     return invert(found)
-
-
-def invert(matrix: np.ndarray) -> np.ndarray:
-    """The warp (2,3) that undoes `matrix`."""
-    back = np.linalg.inv(matrix[:, :2])
-    return np.column_stack([back, -back @ matrix[:, 2]])
-
-
-def to_binned(matrix: np.ndarray, n: int) -> np.ndarray:
-    """The same warp in pixels of images binned by n, whose pixel centres lie elsewhere."""
-    half = np.full(2, (n - 1) / 2)
-    moved = matrix[:, :2] @ half + matrix[:, 2] - half
-    return np.column_stack([matrix[:, :2], moved / n])
-
-
-def from_binned(matrix: np.ndarray, n: int) -> np.ndarray:
-    """The reverse of `to_binned`."""
-    half = np.full(2, (n - 1) / 2)
-    return np.column_stack([matrix[:, :2], n * matrix[:, 2] + half - matrix[:, :2] @ half])
 
 
 def _binnings(n: int, last: int) -> list[int]:

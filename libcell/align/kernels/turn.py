@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from libcell.align.kernels.coarse import CLEAR, MIN_LEAD, Peak, binning_to, flatten, peak_of
-from libcell.align.kernels.ecc import from_binned
+from libcell.align.kernels.maps import from_binned
 
 LEVELS_PX = (128, 256, 512)  # the finer, slower ones where the coarser does not decide
 STEP_PX = 2.0  # from one angle to the next, the middle of an edge moves this far

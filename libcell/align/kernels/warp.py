@@ -1,17 +1,13 @@
-"""Registering one imaging round onto another by a rotation or an affine map, as far as it fits.
-
-A matrix (2,3) [A | t] maps positions in the moving image onto the reference: (y, x) ->
-A (y, x) + t, in px. A translation is A = 1, t = (dy, dx).
-"""
+"""Registering one imaging round onto another by a rotation or an affine map, as far as it fits."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from libcell.align.kernels.agreement import scarce
 from libcell.align.kernels.coarse import MIN_LEAD, flatten
-from libcell.align.kernels.ecc import Kind, refine_warp, to_binned
+from libcell.align.kernels.ecc import refine_warp
+from libcell.align.kernels.maps import Kind, Warp, to_binned
 from libcell.align.kernels.resample import apply_matrix
 from libcell.align.kernels.translation import as_float, correlation
 from libcell.align.kernels.turn import Turn, find_turn
@@ -19,27 +15,6 @@ from libcell.errors import UsageFault
 
 KEPT = 0.9  # of the turn's correlation, at least so much is the exact map's
 MOST_STRETCH = 1.25  # larger or smaller than that is no deformation of one sample
-
-
-@dataclass(frozen=True)
-class Warp:
-    """How a moving image lies on its reference; see `translation.Shift` for all but the matrix.
-
-    matrix  (2,3); where `matched` is False the best candidate, for information only
-    """
-
-    matrix: np.ndarray
-    quality: float
-    correlation_before: float
-    correlation_after: float
-    matched: bool
-    reason: str = ""
-
-    @property
-    def rotation_deg(self) -> float:
-        """Counter-clockwise on the screen; of an affine map its nearest rotation's."""
-        a = self.matrix
-        return math.degrees(math.atan2(a[1, 0] - a[0, 1], a[0, 0] + a[1, 1]))
 
 
 def find_warp(

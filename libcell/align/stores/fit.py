@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from libcell.align.kernels import depth, ecc, resample, translation, warp
+from libcell.align.kernels import depth, resample, translation
 from libcell.align.kernels.coarse import binned, binning_to
+from libcell.align.kernels.maps import Kind, Warp, to_binned
 from libcell.align.kernels.resample import Region
 from libcell.data.image import About
 
@@ -83,13 +84,16 @@ def fit(still: np.ndarray, moving: np.ndarray, about: About, search: Search, ord
     return Fit(row, seen, Move(found.matrix, region, planes, order))
 
 
-def _find(still: np.ndarray, moving: np.ndarray, search: Search) -> warp.Warp:
+def _find(still: np.ndarray, moving: np.ndarray, search: Search) -> Warp:
     if search.model != "translation":
-        kind: ecc.Kind = "rigid" if search.model == "rigid" else "affine"
-        return warp.find_warp(still, moving, kind, search.max_rotation_deg, search.max_shift_px)
+        # here, because it brings numba, which takes as long to import as a pair to register
+        from libcell.align.kernels.warp import find_warp
+
+        kind: Kind = "rigid" if search.model == "rigid" else "affine"
+        return find_warp(still, moving, kind, search.max_rotation_deg, search.max_shift_px)
     found = translation.find_shift(still, moving, search.max_shift_px)
     matrix = np.array([[1.0, 0.0, found.dy], [0.0, 1.0, found.dx]])
-    return warp.Warp(matrix, found.quality, found.correlation_before, found.correlation_after,
+    return Warp(matrix, found.quality, found.correlation_before, found.correlation_after,
                      found.matched, found.reason)
 
 
@@ -106,12 +110,12 @@ def _is_translation(matrix: np.ndarray) -> bool:
 def _plane_offset(still: np.ndarray, moving: np.ndarray, matrix: np.ndarray) -> int:
     n = binning_to(DEPTH_PX, still[0], moving[0])
     a, b = (np.stack([binned(p.astype(np.float32), n) for p in s]) for s in (still, moving))
-    small = ecc.to_binned(matrix, n)
+    small = to_binned(matrix, n)
     moved, region = resample.apply_matrix(b, small, 1, (a.shape[1], a.shape[2]))
     return depth.plane_offset(a[:, region[0], region[1]], moved[:, region[0], region[1]])
 
 
-def _row(about: About, found: warp.Warp, model: str) -> dict[str, Any]:
+def _row(about: About, found: Warp, model: str) -> dict[str, Any]:
     """A row of the table `transforms`; figures that do not exist are null."""
 
     def figure(value: float, known: bool = True) -> float | None:

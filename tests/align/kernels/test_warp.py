@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from libcell.align.kernels import depth, ecc, resample
+from libcell.align.kernels import depth, maps, resample
 from libcell.align.kernels.turn import rotation_matrix
 from libcell.align.kernels.warp import find_warp
 
@@ -102,8 +102,8 @@ def test_a_limit_of_the_shift():
 
 def test_binned_maps_are_the_same_map():
     matrix = about_centre(rotation_matrix(0.3), (4, 5), (90, 110))
-    there = ecc.to_binned(matrix, 4)
-    np.testing.assert_allclose(ecc.from_binned(there, 4), matrix)
+    there = maps.to_binned(matrix, 4)
+    np.testing.assert_allclose(maps.from_binned(there, 4), matrix)
     middle = matrix[:, :2] @ np.array([9.5, 13.5]) + matrix[:, 2]  # of bin (2, 3)
     np.testing.assert_allclose(there[:, :2] @ [2, 3] + there[:, 2], (middle - 1.5) / 4)
 
@@ -113,7 +113,7 @@ def test_binned_maps_are_the_same_map():
 
 def reached(matrix, shape, size, edge):
     """Pixels of a frame whose place in the moving image has data, one by one."""
-    back = ecc.invert(matrix)
+    back = maps.invert(matrix)
     y, x = np.indices(shape)
     at = np.tensordot(back[:, :2], np.stack([y, x]), 1) + back[:, 2][:, None, None]
     limit = np.array(size)[:, None, None] - 1 + edge
