@@ -23,8 +23,8 @@ VARIABLE = "LIBCELL_MODELS"
 
 @dataclass(frozen=True)
 class Known:
-    """A published file: what users call it, its own name, its address, and its SHA-256 where
-    whoever published it states one."""
+    """A published file: what users call it, its own name, its address, and its SHA-256 if that is
+    known."""
 
     name: str
     file: str

@@ -64,8 +64,8 @@ def run(job: Job, options: Options) -> None:
     settings = {name: getattr(options, name) for name in (
         "diameter", "flow_threshold", "cellprob_threshold", "iterations", "tta", "resample",
         "volume", "min_area", "trust")}
-    spec = Spec("libcell.segment.foreign.cellpose_network", found.path, "cpu", settings,
-                batch=options.batch)
+    spec = Spec("libcell.segment.foreign.cellpose_network", found.path, found.digest,
+                settings, batch=options.batch)
     fields.segment(job, _rules(options), spec, found)
 
 

@@ -65,7 +65,8 @@ def run(job: Job, options: Options) -> None:
     about = instanseg_network.card(module, found.path, options.target)
     settings = {n: getattr(options, n) for n in ("trust", "target", "pixel_size")}
     settings["thresholds"] = tuple((n, getattr(options, n)) for n in THRESHOLDS)
-    spec = Spec("libcell.segment.foreign.instanseg_network", found.path, "cpu", settings)
+    spec = Spec("libcell.segment.foreign.instanseg_network", found.path, found.digest,
+                settings)
     fields.segment(job, _rules(options, about.compartments or (options.compartment,)), spec, found)
 
 

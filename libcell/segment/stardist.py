@@ -54,7 +54,8 @@ def run(job: Job, options: Options) -> None:
     found = weights.find(options.model, "stardist")
     stardist_unet.read_config(found.path)
     settings = {n: getattr(options, n) for n in ("channels", "scale", "probability", "nms")}
-    spec = Spec("libcell.segment.foreign.stardist_network", found.path, "cpu", settings)
+    spec = Spec("libcell.segment.foreign.stardist_network", found.path, found.digest,
+                settings)
     fields.segment(job, _rules(options), spec, found)
 
 

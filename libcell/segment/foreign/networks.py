@@ -41,10 +41,16 @@ class Spec:
 
     module: str
     weights: Path
-    device: str
+    digest: str
     settings: dict[str, Any]
+    device: str = "cpu"
     threads: int = 1
     batch: int = 8
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What a loaded network is known by; a file that was replaced is another network."""
+        return (self.module, self.digest, repr(self.settings), self.device)
 
 
 def require_torch() -> None:
@@ -60,11 +66,10 @@ def network(spec: Spec) -> Network:
     import torch
 
     torch.set_num_threads(spec.threads)
-    key = repr(spec)
-    if getattr(_loaded, "key", None) != key:
+    if getattr(_loaded, "key", None) != spec.key:
         module = importlib.import_module(spec.module)
         _loaded.network = module.load(spec.weights, spec.device, spec.settings)
-        _loaded.key = key
+        _loaded.key = spec.key
     found: Network = _loaded.network
     return found
 
