@@ -28,7 +28,7 @@ def statistics(
     steps = np.array(scales, np.int64)[:, None, None] * np.array(DIRECTIONS)
     margin = max(scales)
     largest = most((heights(runs) + margin) * (widths(runs) + 2 * margin))
-    count, touched = np.zeros((2, LEVELS * LEVELS), np.int64)
+    count, touched = np.zeros((2, LEVELS * LEVELS), np.int32)
     _statistics(runs, values, (low, high, levels), steps, margin, np.empty(largest, np.uint8),
                 count, touched, np.zeros((3, 2 * LEVELS), np.int64), LOG2, found)
     return np.ascontiguousarray(np.moveaxis(found, 2, 3))
@@ -51,7 +51,7 @@ def _statistics(
         start += runs.area[i]
         for s in range(steps.shape[0]):
             for d in range(steps.shape[1]):
-                kinds = _pairs(drawn, height, margin, steps[s, d], count, touched)
+                kinds = _pairs(runs, i, drawn, margin, steps[s, d], count, touched)
                 if kinds:
                     _describe(count, touched, kinds, highest, sums, log2, found[s, d, i])
 
@@ -91,14 +91,17 @@ def _level(value: float, low: float, high: float, levels: int) -> int:
 
 @compiled
 def _pairs(
-    drawn: np.ndarray, height: int, margin: int, step: np.ndarray, count: np.ndarray,
+    runs: Runs, i: int, drawn: np.ndarray, margin: int, step: np.ndarray, count: np.ndarray,
     touched: np.ndarray,
 ) -> int:
     """Count unordered pairs of levels a step (y, x) apart; how many kinds there are."""
     kinds, dy, dx = ZERO, step[0], step[1]
-    for y in range(height - dy):
-        for x in range(margin, drawn.shape[1] - margin):
-            a, b = np.int64(drawn[y, x]), np.int64(drawn[y + dy, x + dx])
+    left = margin - runs.box[i, 1]
+    for r in range(runs.first[i], runs.first[i + 1]):
+        y, x0, x1 = runs.y[r] - runs.box[i, 0], runs.x0[r] + left, runs.x1[r] + left
+        here, there = drawn[y, x0:x1], drawn[y + dy, x0 + dx : x1 + dx]
+        for k in range(x1 - x0):
+            a, b = np.int64(here[k]), np.int64(there[k])
             if a and b:
                 pair = LEVELS * min(a, b) + max(a, b)
                 if count[pair] == 0:
@@ -121,7 +124,7 @@ def _describe(
     for k in range(kinds):
         total += 2 * count[touched[k]]
     whole, lowest, highest = np.log2(float(total)), LEVELS, 0
-    square, entropy = 0.0, 0.0
+    square, entropy, times, cells = 0.0, 0.0, ZERO, 0
     for k in range(kinds):
         a, b = touched[k] // LEVELS, touched[k] % LEVELS
         times, cells = count[touched[k]], 2

@@ -9,10 +9,9 @@ FEW = 48  # numbers below which moving them one by one is faster
 
 @compiled
 def sort(values: np.ndarray, n: int, keys: np.ndarray, count: np.ndarray) -> None:
-    """Sort the first n of float64 values, none of them NaN, in place.
+    """Sort the first n of float64 values, all of them finite, in place, in time that grows with n.
 
-    By their bytes, in time that grows with n. Scratch: `keys` uint64 (2, n or more), `count`
-    int64 (256,).
+    Scratch: `keys` uint64 (2, n or more); `count` int64 (256 or more,), all 0 before and after.
     """
     if n < FEW:
         for k in range(1, n):
@@ -22,6 +21,32 @@ def sort(values: np.ndarray, n: int, keys: np.ndarray, count: np.ndarray) -> Non
                 at -= 1
             values[at] = value
         return
+    low, high, whole = values[0], values[0], True
+    for k in range(n):
+        low, high = min(low, values[k]), max(high, values[k])
+        whole &= values[k] == np.floor(values[k])
+    if whole and high - low < min(4 * n, count.size):
+        _by_count(values, n, low, count)
+    else:
+        _by_bytes(values, n, keys, count)
+
+
+@compiled
+def _by_count(values: np.ndarray, n: int, low: float, count: np.ndarray) -> None:
+    """Sort whole numbers that span little more than there are."""
+    for k in range(n):
+        count[int(values[k] - low)] += 1
+    k, step = 0, 0
+    while k < n:
+        for _ in range(count[step]):
+            values[k] = low + step
+            k += 1
+        count[step] = 0
+        step += 1
+
+
+@compiled
+def _by_bytes(values: np.ndarray, n: int, keys: np.ndarray, count: np.ndarray) -> None:
     bits, top = values.view(np.uint64), np.uint64(1 << 63)
     varies, side = np.uint64(0), 0
     for k in range(n):
@@ -44,8 +69,6 @@ def _by_byte(
 ) -> None:
     """Stable order by one byte."""
     low = np.uint64(255)
-    for b in range(256):
-        count[b] = 0
     for k in range(n):
         count[(source[k] >> shift) & low] += 1
     place = 0
@@ -55,6 +78,8 @@ def _by_byte(
         b = (source[k] >> shift) & low
         target[count[b]] = source[k]
         count[b] += 1
+    for b in range(256):
+        count[b] = 0
 
 
 @compiled

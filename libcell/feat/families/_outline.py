@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from libcell.compiled import compiled
+from libcell.feat.families._holes import holes
 from libcell.feat.families._runs import Runs, heights, most, widths
 
 # weights of outline pixels by their neighbourhood (Benkrid and Crookes 2000), as in scikit-image:
@@ -35,39 +36,31 @@ class Outlines(NamedTuple):
 
 def outlines(runs: Runs) -> Outlines:
     """The outlines of all objects; a single pixel's perimeter is 0."""
-    found = np.zeros((4, len(runs.area)))
+    found = np.zeros((3, len(runs.area)))
     largest = most((heights(runs) + 2) * (widths(runs) + 2))
-    waiting = np.empty(largest if _gaps(runs).any() else 0, np.int64)
-    _outlines(runs, WEIGHTS, CROFTON, PARTS, np.empty(largest, np.uint8), waiting, found)
-    return Outlines(*found)
-
-
-def _gaps(runs: Runs) -> np.ndarray:
-    """Whether a row of an object may have a gap, bool (n,); without one it has no hole."""
-    return np.diff(runs.first) > heights(runs)
+    _outlines(runs, WEIGHTS, CROFTON, PARTS, np.empty(largest, np.uint8),
+              np.empty(largest, np.int64), found)
+    return Outlines(found[0], found[1], found[2], (runs.area + holes(runs)).astype(np.float64))
 
 
 @compiled
 def _outlines(
     runs: Runs, weights: np.ndarray, crofton: np.ndarray, parts: np.ndarray, scratch: np.ndarray,
-    waiting: np.ndarray, found: np.ndarray,
+    places: np.ndarray, found: np.ndarray,
 ) -> None:
     for i in range(runs.area.size):
         height, width = runs.box[i, 2] - runs.box[i, 0] + 2, runs.box[i, 3] - runs.box[i, 1] + 2
         drawn = scratch[: height * width].reshape(height, width)
         _draw(runs, i, drawn)
-        count = 0
-        for y in range(height - 1):
-            for x in range(width - 1):
-                square = (drawn[y, x] + 2 * drawn[y + 1, x] + 4 * drawn[y, x + 1]
-                          + 8 * drawn[y + 1, x + 1])
-                found[1, i] += crofton[square]
-                count += parts[square]
-        found[2, i] = count // 4
-        found[3, i] = runs.area[i]
-        if runs.first[i + 1] - runs.first[i] > height - 2:
-            found[3, i] = height * width - _outside(drawn, waiting)
-        found[0, i] = _perimeter(drawn, weights)
+        count = _mark(runs, i, drawn, places)
+        for k in range(count):
+            y, x = places[k] // width, places[k] % width
+            found[0, i] += weights[_neighbours(drawn, y, x)]
+            for square in range(4):  # that it is part of, unless an earlier pixel of it was there
+                top, left = y - square % 2, x - square // 2
+                kind = _square(drawn, top, left, square)
+                found[1, i] += crofton[kind]
+                found[2, i] += parts[kind] / 4
 
 
 @compiled
@@ -80,42 +73,38 @@ def _draw(runs: Runs, i: int, drawn: np.ndarray) -> None:
 
 
 @compiled
-def _outside(drawn: np.ndarray, waiting: np.ndarray) -> int:
-    """Pixels that a flood from the corner reaches, also diagonally (binary_fill_holes as
-    scikit-image calls it). Marks them by 4, then unmarks them."""
-    height, width = drawn.shape
-    waiting[0], count, reached = 0, 1, 0
-    drawn[0, 0] = 4
-    while reached < count:
-        y, x = waiting[reached] // width, waiting[reached] % width
-        reached += 1
-        for b in range(max(y - 1, 0), min(y + 2, height)):
-            for a in range(max(x - 1, 0), min(x + 2, width)):
-                if drawn[b, a] == 0:
-                    drawn[b, a] = 4
-                    waiting[count] = b * width + a
-                    count += 1
-    for k in range(count):
-        drawn[waiting[k] // width, waiting[k] % width] = 0
+def _mark(runs: Runs, i: int, drawn: np.ndarray, places: np.ndarray) -> int:
+    """Mark the outline by 3, pixels that touch the outside, and list it; its length."""
+    width, count = drawn.shape[1], 0
+    y0, x0 = runs.box[i, 0] - 1, runs.box[i, 1] - 1
+    for r in range(runs.first[i], runs.first[i + 1]):
+        y, a, b = runs.y[r] - y0, runs.x0[r] - x0, runs.x1[r] - x0
+        here, above, below = drawn[y, a:b], drawn[y - 1, a:b], drawn[y + 1, a:b]
+        for k in range(b - a):
+            if k == 0 or k == b - a - 1 or not above[k] & below[k] & 1:
+                here[k] = 3
+                places[count] = y * width + a + k
+                count += 1
     return count
 
 
 @compiled
-def _perimeter(drawn: np.ndarray, weights: np.ndarray) -> float:
-    """Sum of the weights; the outline is marked by 2, pixels that touch the outside."""
-    height, width = drawn.shape
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            if drawn[y, x] and not (drawn[y - 1, x] and drawn[y + 1, x]
-                                    and drawn[y, x - 1] and drawn[y, x + 1]):
-                drawn[y, x] = 2
-    total = 0.0
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            if drawn[y, x] == 2:
-                beside = ((drawn[y - 1, x] == 2) + (drawn[y + 1, x] == 2)
-                          + (drawn[y, x - 1] == 2) + (drawn[y, x + 1] == 2))
-                diagonal = ((drawn[y - 1, x - 1] == 2) + (drawn[y - 1, x + 1] == 2)
-                            + (drawn[y + 1, x - 1] == 2) + (drawn[y + 1, x + 1] == 2))
-                total += weights[1 + 2 * beside + 10 * diagonal]
-    return total
+def _neighbours(drawn: np.ndarray, y: int, x: int) -> int:
+    """1 for an outline pixel, 2 for each beside it, 10 for each diagonal to it."""
+    beside = drawn[y - 1, x] // 2 + drawn[y + 1, x] // 2 + drawn[y, x - 1] // 2 + (
+        drawn[y, x + 1] // 2)
+    diagonal = drawn[y - 1, x - 1] // 2 + drawn[y - 1, x + 1] // 2 + drawn[y + 1, x - 1] // 2 + (
+        drawn[y + 1, x + 1] // 2)
+    return 1 + 2 * beside + 10 * diagonal
+
+
+@compiled
+def _square(drawn: np.ndarray, y: int, x: int, place: int) -> int:
+    """Which pixels of a square are in the object; 0 if one before `place` is of the outline."""
+    found = 0
+    for k in range(4):
+        here = drawn[y + k % 2, x + k // 2]
+        if k < place and here == 3:
+            return 0
+        found += (here & 1) << k
+    return found

@@ -19,24 +19,24 @@ def statistics(runs: Runs, values: np.ndarray, edge: np.ndarray) -> np.ndarray:
     found = np.full((20, len(runs.area)), np.nan)
     room = most(runs.area)
     kept = np.empty((2, room))
-    _statistics(runs, values, edge, kept[0], kept[1], np.empty((2, room), np.int64),
-                np.empty((2, room), np.uint64), np.empty(256, np.int64), found)
+    _statistics(runs, values, edge, kept[0], kept[1], np.empty((2, room), np.uint64),
+                np.zeros(2**16, np.int64), found)
     return found
 
 
 @compiled
 def _statistics(
     runs: Runs, values: np.ndarray, edge: np.ndarray, kept: np.ndarray, rim: np.ndarray,
-    where: np.ndarray, keys: np.ndarray, bytes_: np.ndarray, found: np.ndarray,
+    keys: np.ndarray, times: np.ndarray, found: np.ndarray,
 ) -> None:
     start = ZERO
     for i in range(runs.area.size):
-        count, outer = _gather(runs, i, start, values, edge, kept, where, rim)
-        start += runs.area[i]
+        stop = start + runs.area[i]
+        count, outer = _gather(values, edge, start, stop, kept, rim)
         if count:
             _spread(kept, count, found[SUM:EDGE_SUM], i)
-            _places(kept, where, count, runs.box[i, 0], runs.box[i, 1], found, i)
-            sort(kept, count, keys, bytes_)
+            _places(runs, i, values, start, count, found)
+            sort(kept, count, keys, times)
             found[LOW, i], found[HIGH, i] = kept[0], kept[count - 1]
             found[LOWER, i] = at(kept, count, count * 0.25)
             found[MIDDLE, i] = at(kept, count, count * 0.5)
@@ -50,27 +50,22 @@ def _statistics(
             for k in range(outer):
                 low, high = min(low, rim[k]), max(high, rim[k])
             found[EDGE_LOW, i], found[EDGE_HIGH, i] = low, high
+        start = stop
 
 
 @compiled
 def _gather(
-    runs: Runs, i: int, start: int, values: np.ndarray, edge: np.ndarray, kept: np.ndarray,
-    where: np.ndarray, rim: np.ndarray,
+    values: np.ndarray, edge: np.ndarray, start: int, stop: int, kept: np.ndarray, rim: np.ndarray
 ) -> tuple[int, int]:
-    """An object's finite values, their places from the box's corner, and those at its edge; how
-    many of each."""
-    count, outer, k = ZERO, ZERO, start
-    for r in range(runs.first[i], runs.first[i + 1]):
-        y = runs.y[r] - runs.box[i, 0]
-        for x in range(runs.x0[r] - runs.box[i, 1], runs.x1[r] - runs.box[i, 1]):
-            value = values[k]
-            if np.isfinite(value):
-                kept[count], where[0, count], where[1, count] = value, y, x
-                count += 1
-                if edge[k]:
-                    rim[outer] = value
-                    outer += 1
-            k += 1
+    """Finite values of pixels start to stop, and those of them at the edge; how many of each."""
+    count, outer = ZERO, ZERO
+    for k in range(start, stop):
+        if np.isfinite(values[k]):
+            kept[count] = values[k]
+            count += 1
+            if edge[k]:
+                rim[outer] = values[k]
+                outer += 1
     return count, outer
 
 
@@ -88,20 +83,29 @@ def _spread(values: np.ndarray, n: int, found: np.ndarray, i: int) -> None:
 
 @compiled
 def _places(
-    values: np.ndarray, where: np.ndarray, n: int, top: int, left: int, found: np.ndarray, i: int
+    runs: Runs, i: int, values: np.ndarray, start: int, n: int, found: np.ndarray
 ) -> None:
     """Centre of mass, its distance from the centroid of the same pixels, and brightest pixel."""
-    y, x, brightest = 0.0, 0.0, 0
-    for k in range(n):
-        y, x = y + where[0, k], x + where[1, k]
-        if values[k] > values[brightest]:
-            brightest = k
-    y, x, dy, dx = y / n, x / n, 0.0, 0.0
-    found[TOP_Y, i], found[TOP_X, i] = top + where[0, brightest], left + where[1, brightest]
+    y, x, highest, k = 0.0, 0.0, -np.inf, start
+    for r in range(runs.first[i], runs.first[i + 1]):
+        down = runs.y[r] - runs.box[i, 0]
+        for right in range(runs.x0[r] - runs.box[i, 1], runs.x1[r] - runs.box[i, 1]):
+            if np.isfinite(values[k]):
+                y, x = y + down, x + right
+                if values[k] > highest:
+                    highest = values[k]
+                    found[TOP_Y, i], found[TOP_X, i] = runs.y[r], runs.box[i, 1] + right
+            k += 1
     if found[SUM, i] == 0:
         return
-    for k in range(n):  # from the centroid, so that an even image gives 0 and not rounding
-        dy, dx = dy + (where[0, k] - y) * values[k], dx + (where[1, k] - x) * values[k]
+    y, x, dy, dx, k = y / n, x / n, 0.0, 0.0, start
+    for r in range(runs.first[i], runs.first[i + 1]):
+        down = runs.y[r] - runs.box[i, 0] - y
+        for right in range(runs.x0[r] - runs.box[i, 1], runs.x1[r] - runs.box[i, 1]):
+            if np.isfinite(values[k]):  # from the centroid: an even image gives 0, not rounding
+                dy, dx = dy + down * values[k], dx + (right - x) * values[k]
+            k += 1
     dy, dx = dy / found[SUM, i], dx / found[SUM, i]
     found[SHIFT, i] = np.sqrt(dy * dy + dx * dx)
-    found[MASS_Y, i], found[MASS_X, i] = top + y + dy, left + x + dx
+    found[MASS_Y, i] = runs.box[i, 0] + y + dy
+    found[MASS_X, i] = runs.box[i, 1] + x + dx

@@ -22,7 +22,7 @@ def radii(runs: Runs) -> Radii:
     found = np.zeros((3, len(runs.area)))
     column = np.empty((2, most(height)), np.int64)
     reach = min(most(height), most(width) + 2) // 2 + 1
-    _radii(runs, np.empty(most(height * width), np.int64), column[0], column[1],
+    _radii(runs, np.empty(most(height * width), np.int32), column[0], column[1],
            np.zeros(reach * reach + 1, np.int64), found)
     return Radii(*found)
 
@@ -38,13 +38,19 @@ def _radii(
         height, width = runs.box[i, 2] - runs.box[i, 0] + 2, runs.box[i, 3] - runs.box[i, 1]
         along = scratch[: height * width].reshape(width, height)  # a column is contiguous
         _along_rows(runs, i, along)
-        total, far = 0.0, 0
+        far = 0
         for x in range(width):
-            farthest, sums = _down_column(along[x], parabola, start, count)
-            total, far = total + sums, max(far, farthest)
-        found[0, i], found[1, i] = np.sqrt(float(far)), total / runs.area[i]
-        found[2, i] = _median(count, runs.area[i])
-        count[: far + 1] = 0
+            y = 0
+            while y < height:
+                first = y
+                while y < height and along[x, y] > 0:
+                    y += 1
+                if y > first:  # pixels in one piece, between one outside above and one below
+                    piece = along[x, first - 1 : y + 1]
+                    far = max(far, _down(piece, parabola, start, count))
+                y += 1
+        found[0, i] = np.sqrt(float(far))
+        found[1, i], found[2, i] = _middle(count, far, runs.area[i])
 
 
 @compiled
@@ -60,34 +66,29 @@ def _along_rows(runs: Runs, i: int, along: np.ndarray) -> None:
 
 
 @compiled
-def _down_column(
-    along: np.ndarray, parabola: np.ndarray, start: np.ndarray, count: np.ndarray
-) -> tuple[int, float]:
-    """Count the pixels of a column by squared distance; the largest, and the sum of distances."""
+def _down(along: np.ndarray, parabola: np.ndarray, start: np.ndarray, count: np.ndarray) -> int:
+    """Count the pixels of a column's piece by squared distance; the largest."""
     last = 0  # of the parabolas over rows whose lowest is the distance, from which row on
     parabola[0], start[0] = 0, 0
     for y in range(1, along.size):
-        while last >= 0 and (_over(along, parabola[last], start[last])
-                             > _over(along, y, start[last])):
+        while last > 0 and (_over(along, parabola[last], start[last])
+                            > _over(along, y, start[last])):
             last -= 1
-        if last < 0:
-            last, parabola[0], start[0] = 0, y, 0
-            continue
         other = parabola[last]
-        cross = 1 + (y * y - other * other + along[y] - along[other]) // (2 * (y - other))
+        # exact: a quotient of numbers this small is no whole number by rounding alone
+        above = float(y * y - other * other + along[y] - along[other])
+        cross = 1 + int(np.floor(above / (2 * (y - other))))
         if cross < along.size:
             last += 1
             parabola[last], start[last] = y, cross
-    far, total = 0, 0.0
-    for y in range(along.size - 1, -1, -1):
-        if along[y] > 0:
-            square = _over(along, parabola[last], y)
-            count[square] += 1
-            total += np.sqrt(float(square))
-            far = max(far, square)
-        if y == start[last]:
+    far = 0
+    for y in range(along.size - 2, 0, -1):
+        while y < start[last]:
             last -= 1
-    return far, total
+        square = _over(along, parabola[last], y)
+        count[square] += 1
+        far = max(far, square)
+    return far
 
 
 @compiled
@@ -97,14 +98,20 @@ def _over(along: np.ndarray, row: int, y: int) -> int:
 
 
 @compiled
-def _median(count: np.ndarray, area: int) -> float:
-    """Median root of whole numbers that are counted; of two in the middle their mean."""
-    low, high, seen, square = -1, -1, 0, -1
-    while high < 0:
-        square += 1
-        seen += count[square]
-        if low < 0 and seen > (area - 1) // 2:
-            low = square
-        if seen > area // 2:
-            high = square
-    return (np.sqrt(float(low)) + np.sqrt(float(high))) / 2
+def _middle(count: np.ndarray, far: int, area: int) -> tuple[float, float]:
+    """Mean and median root of whole numbers up to `far` that are counted; sets the counts to 0.
+
+    Of two in the middle the median is their mean.
+    """
+    total, low, high, seen = 0.0, 0.0, 0.0, 0
+    for square in range(1, far + 1):
+        if count[square]:
+            root = np.sqrt(float(square))
+            total += count[square] * root
+            if seen <= (area - 1) // 2:
+                low = root
+            if seen <= area // 2:
+                high = root
+            seen += count[square]
+            count[square] = 0
+    return total / area, (low + high) / 2
