@@ -105,6 +105,7 @@ def _fields(
     """(group, objects, digest) of each finished field; small ones in parallel, a large one
     by its tiles."""
     from libcell.data import open as opening
+    from libcell.segment.network.field import HALVED
 
     def is_large(source: Source) -> bool:
         try:
@@ -123,6 +124,8 @@ def _fields(
             for s in some
         )
         for block, done in job.map("fields", segment_field, blocks):
+            if done["halved"]:
+                job.reporter.warn(f"{block.key}: {HALVED}")
             yield block.args["source"].group or "", done["n"], done["digest"]
 
 
@@ -141,15 +144,16 @@ def segment_field(
     image = opening.image(source)
     require_fit(image, params)
     levels = labels.create(root, image.about, [compartment], link)[compartment]
-    content, count = [], 0
+    content, count, halved = [], 0, False
     for t in range(image.about.shape[0]):
-        found = segment_frame(image, t, params)
+        found, cut = segment_frame(image, t, params)
+        halved |= cut
         count += int(found.max(initial=0))
         for y, x in corners(found.shape[1:], SHARD):
             part = found[:, y : y + SHARD, x : x + SHARD]
             images.write_region(levels, t, 0, y, x, part, mean=False)
             content.append(digests.of_bytes(part.tobytes()))
-    return {"n": count, "digest": digests.of_json(content)}
+    return {"n": count, "digest": digests.of_json(content), "halved": halved}
 
 
 def large_field(

@@ -117,11 +117,10 @@ def _network_only(image: np.ndarray, params: NetworkParams) -> None:
     levels = contrast.levels(contrast.histogram(image, over), over, params.pmin, params.pmax,
                              params.invert)
     pixels = contrast.stretch(image, *levels)[None, None]
-    network = load_network(params.model, params.device)
+    network = patches.Runner(load_network(params.model, params.device), patches.TURNS["none"])
     shape = (1, *image.shape)
     for y, x in patches.corners(shape):
-        patches.predict(network, lambda rows, columns: pixels[:, :, rows, columns], shape, y, x,
-                        patches.TURNS["none"])
+        network.predict(lambda rows, columns: pixels[:, :, rows, columns], shape, y, x)
 
 
 def _cells(maps: np.ndarray, params: NetworkParams) -> None:

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 import tifffile
+import torch
 from hand_made import call, files_of, write_images
 from networks import write_model
 
 from libcell.data import labels
 from libcell.data.images import Source
-from libcell.nn.segmenter.network import Shape
+from libcell.nn.segmenter.network import Segmenter, Shape
+from libcell.run import workers
 from libcell.segment.network import field, patches
 
 
@@ -47,9 +49,9 @@ def test_tiles_and_workers_change_no_byte(tmp_path, monkeypatch, edge):
     write_images(tmp_path / "p.ome.zarr", {"": blobs((1, 1, 1, 310, 290))})
     whole = segment(tmp_path, out="whole/n.labels.ome.zarr").records[-2]["n"]
     assert whole > 100
-    for tile, workers in ((64, 2), (256, 1)):
+    for tile, width in ((64, 2), (256, 1)):
         out = f"{tile}/n.labels.ome.zarr"
-        assert segment(tmp_path, "--tile", tile, "-j", workers, out=out).records[-2]["n"] == whole
+        assert segment(tmp_path, "--tile", tile, "-j", width, out=out).records[-2]["n"] == whole
         assert sealed(tmp_path / str(tile)) == sealed(tmp_path / "whole")
 
 
@@ -214,3 +216,32 @@ def test_killed_in_the_tiles_and_resumed(tmp_path, monkeypatch):
             segment(tmp_path, "--tile", 64, out=out)
         segment(tmp_path, "--tile", 64, "--resume", out=out)
         assert files_of(tmp_path / phase) == files_of(tmp_path / "whole"), phase
+
+
+def test_a_device_with_too_little_memory_gets_halves_and_it_is_said(tmp_path, monkeypatch):
+    """What a full device raises, raised for large patches: nothing here can be filled for real."""
+    write_model(tmp_path / "s.model")
+    write_images(tmp_path / "p.ome.zarr", {"": blobs((1, 1, 1, 230, 290))})
+    assert "memory" not in segment(tmp_path, out="w.labels.ome.zarr").said
+    real = Segmenter.forward
+
+    def full(self, image):
+        if image.shape[-1] * image.shape[-2] > 160 * 200:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(self, image)
+
+    monkeypatch.setattr(Segmenter, "forward", full)
+    assert "too little memory for whole patches" in segment(tmp_path).said
+    found = [read(tmp_path, out=f"{n}.labels.ome.zarr") > 0 for n in "nw"]
+    assert (found[0] != found[1]).mean() < 1e-3
+
+
+def test_what_blocks_are_told_can_be_sent_to_another_machine(tmp_path, monkeypatch):
+    """Paths in it become absolute, however deep; everything else stays what it was."""
+    write_model(tmp_path / "s.model")
+    write_images(tmp_path / "p.ome.zarr", {"": blobs((1, 1, 1, 90, 100)).astype(np.float32)})
+    real = workers.Inline.submit
+    monkeypatch.setattr(workers.Inline, "submit", lambda self, function, args: real(
+        self, function, workers.absolute(args)))
+    segment(tmp_path, "--tile", 64)
+    assert read(tmp_path).any()

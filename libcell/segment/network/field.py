@@ -29,6 +29,7 @@ from libcell.segment.tiles.cut import flat, stacked
 from libcell.segment.tiles.frame import Frame
 from libcell.segment.tiles.passes import keep_roots
 
+HALVED = "the device had too little memory for whole patches; they were cut in halves"
 Levels = list[tuple[float, float]]  # per channel: what becomes 0, what becomes 1
 
 
@@ -96,22 +97,27 @@ def require_fit(image: Image, params: NetworkParams) -> None:
 # -- a frame in memory --------------------------------------------------------------------
 
 
-def segment_frame(image: Image, t: int, params: NetworkParams) -> np.ndarray:
-    """Labels (Z,Y,X) uint32, 1..N in raster order of the cells' centres."""
+def segment_frame(image: Image, t: int, params: NetworkParams) -> tuple[np.ndarray, bool]:
+    """Labels (Z,Y,X) uint32, 1..N in raster order of the cells' centres; whether a patch had to be
+    halved."""
     planes = [grey.read(image, c, t=t) for c in params.channels]
     levels = [_levels(p, params, image.about.where) for p in planes]
     shape = image.about.shape[2:]
-    maps = np.zeros((1 + (2 if params.flat else 3), *shape), np.uint8)
+    maps, halved = np.zeros((1 + (2 if params.flat else 3), *shape), np.uint8), False
     if any(black != white for black, white in levels):
-        network = load_network(params.model, params.device)
+        runner = _runner(params)
         pixels = np.stack([contrast.stretch(p, *level) for p, level in zip(planes, levels)])
         for y, x in patches.corners(shape):
-            made = patches.predict(network, lambda rows, columns: pixels[:, :, rows, columns],
-                                   shape, y, x, patches.TURNS[params.turns])
+            made = runner.predict(lambda rows, columns: pixels[:, :, rows, columns], shape, y, x)
             maps[:, :, y : y + made.shape[2], x : x + made.shape[3]] = made
+        halved = runner.halved
     roots = flat(roots_of(maps, Box.whole(shape), params))
     found = count_roots(roots, (0,) * roots.ndim, roots.shape)
-    return stacked(relabel(roots, final_ids(found, params)))
+    return stacked(relabel(roots, final_ids(found, params))), halved
+
+
+def _runner(params: NetworkParams) -> patches.Runner:
+    return patches.Runner(load_network(params.model, params.device), patches.TURNS[params.turns])
 
 
 def _levels(pixels: np.ndarray, params: NetworkParams, where: str) -> tuple[float, float]:
@@ -167,7 +173,10 @@ def _segment(frame: Frame, cut: NetworkCut) -> tuple[int, list[str]]:
     shape, edge = frame.shape, patches.edge_of(frame.shape[0])
     maps = frame.scratch("maps", (1 + (2 if cut.params.flat else 3), *shape), np.uint8, edge)
     if any(black != white for black, white in levels):
-        frame.map_at("maps", predict_patch, patches.corners(shape), levels=levels, store=maps)
+        halved = frame.map_at("maps", predict_patch, patches.corners(shape), levels=levels,
+                              store=maps)
+        if any(halved):
+            frame.job.reporter.warn(f"{frame.where}: {HALVED}")
     store = frame.roots_store()
     tables = frame.map("roots", find_roots, maps=maps, store=store)
     numbered = frame.number(store, tables, cut.params)
@@ -180,7 +189,7 @@ def _levels_of(frame: Frame, cut: NetworkCut) -> Levels:
     ranges = frame.map("range", measure_range, step=SHARD)
     over = [contrast.merge_ranges([Range(*r[c]) for r in ranges])
             for c in range(len(cut.params.channels))]
-    files = frame.map("histogram", measure_counts, step=SHARD, over=over,
+    files = frame.map("histogram", measure_counts, step=SHARD, over=[list(o) for o in over],
                       store=frame.job.parts)
     total = None
     for name in files:
@@ -203,10 +212,10 @@ def measure_range(cut: NetworkCut, y0: int, x0: int) -> list[list[Any]]:
             for c in cut.params.channels]
 
 
-def measure_counts(cut: NetworkCut, y0: int, x0: int, over: list[Range], store: Path) -> str:
+def measure_counts(cut: NetworkCut, y0: int, x0: int, over: list[list[Any]], store: Path) -> str:
     """Counts of a square's values, per channel, in a file; its name."""
     image = cut.image()
-    counts = [contrast.histogram(_square(image, cut, c, y0, x0), one)
+    counts = [contrast.histogram(_square(image, cut, c, y0, x0), Range(*one))
               for c, one in zip(cut.params.channels, over)]
     widest = max(c.size for c in counts)
     name = f"counts-{digests.of_json([cut.source.where, cut.t])[7:23]}-{y0}-{x0}.npy"
@@ -218,19 +227,19 @@ def _square(image: Image, cut: NetworkCut, channel: str, y0: int, x0: int) -> np
     return grey.read(image, channel, cut.t, ALL, slice(y0, y0 + SHARD), slice(x0, x0 + SHARD))
 
 
-def predict_patch(cut: NetworkCut, y0: int, x0: int, levels: Levels, store: Path) -> None:
-    """What the network says of one patch, into the scratch array `store`."""
+def predict_patch(cut: NetworkCut, y0: int, x0: int, levels: Levels, store: Path) -> bool:
+    """What the network says of one patch, into the scratch array `store`; whether it was halved."""
     image, params = cut.image(), cut.params
 
     def read(rows: slice, columns: slice) -> np.ndarray:
         return np.stack([contrast.stretch(grey.read(image, c, cut.t, ALL, rows, columns), *level)
                          for c, level in zip(params.channels, levels)])
 
-    network = load_network(params.model, params.device)
-    made = patches.predict(network, read, image.about.shape[2:], y0, x0,
-                           patches.TURNS[params.turns])
+    runner = _runner(params)
+    made = runner.predict(read, image.about.shape[2:], y0, x0)
     array = zarr.open_array(str(store), mode="r+")
     array[:, :, y0 : y0 + made.shape[2], x0 : x0 + made.shape[3]] = made
+    return runner.halved
 
 
 def find_roots(cut: NetworkCut, y0: int, x0: int, maps: Path, store: Path) -> str:
