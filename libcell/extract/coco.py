@@ -171,5 +171,4 @@ METHOD = Method(
     paper="masks: pycocotools (https://github.com/cocodataset/cocoapi); LIVECell, "
           "doi:10.1038/s41592-021-01249-6",
     plan=plan,
-    processes=True,
 )

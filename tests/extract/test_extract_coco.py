@@ -360,7 +360,8 @@ def test_workers_do_not_change_the_bytes(tmp_path):
                      ["a.png", "b.png", "c.png"])
     path = write(tmp_path, found)
     extract(tmp_path, path)
-    call("extract", "coco", path, "-o", tmp_path / "y.crops.zarr", "-j", 2)  # processes
+    call("extract", "coco", path, "-o", tmp_path / "y.crops.zarr", "-j", 2, "--scheduler",
+         "processes")
     assert files_of(tmp_path / "x.crops.zarr") == files_of(tmp_path / "y.crops.zarr")
 
 

@@ -13,8 +13,9 @@ STATES = 1 << LOG
 LITERALS = (4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1,
             1, 1, 1, -1, -1, -1, -1)
 MATCHES = (1, 4, 3, *(2,) * 6, *(1,) * 37, *(-1,) * 7)
-# of the weights 0..11 in a code of bytes: so even that nearly always 255 of them fit in 127 bytes
-WEIGHTS = (5, 7, 7, 6, 5, 5, 5, 5, 5, 5, 5, 4)
+# of the weights 0..11 in a code of bytes: where all 255 are told, most must be small, since
+# weight w takes 2^(w-1) of 2^11 places; so they always fit in 127 bytes
+WEIGHTS = (6, 12, 11, 9, 7, 5, 4, 3, 2, 2, 2, 1)
 
 
 class Table(NamedTuple):

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from libcell.data import crops, tables
 from libcell.data.shards import codec
 from libcell.extract.annotations.index import RUNS, runs_of
-from libcell.extract.annotations.packed import Chunk, Window, is_dear, pack_masks
+from libcell.extract.annotations.packed import Packer, Window, is_dear
 from libcell.extract.annotations.pixels import Kind, as_kind, decode_picture
 from libcell.extract.annotations.runs import Runs
 
@@ -76,16 +76,13 @@ class _Cutter:
         self._masks = np.zeros((crops.CHUNK, *shape.size), bool)
         self._dirty = slice(0)
         window = Window(*shape.window, shape.pad, kind[0], self._crops.itemsize)
-        self._chunk = Chunk(window, crops.CHUNK)
+        self._packer = Packer(window, crops.CHUNK, boxes, _corners(boxes, shape), runs)
 
     def frames(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray] | None:
         """Crops and masks as zstd frames, where there are such."""
         for pixels, a, b in self._stretches(first, stop):
-            self._chunk.take(pixels, self._boxes[a:b])
-        packed = self._chunk.pack()
-        boxes = self._boxes[first:stop]
-        masks = pack_masks(self._runs.some(first, stop), _corners(boxes, self._shape),
-                           self._chunk.window, crops.CHUNK)
+            self._packer.take(pixels, a, b)
+        packed, masks = self._packer.pack(), self._packer.pack_masks(first, stop)
         return None if packed is None or masks is None else (packed, masks)
 
     def windows(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -105,7 +102,7 @@ class _Cutter:
             name = self._names[a]
             if name != self._current[0]:
                 pixels = as_kind(decode_picture(self._pictures[name]), self._kind)
-                self._current = name, pixels
+                self._current = name, np.ascontiguousarray(pixels)
             yield self._current[1], a, b
 
 
