@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from libcell.feat.gating.rules import Gate, column
 
-WIDTH, HEIGHT = 360, 170  # of a panel's plot, in SVG units
+WIDTH, HEIGHT = 480, 170  # of a panel's plot, in SVG units
 BINS = 80
 OUTSIDE = 0.1  # percent on either side that may lie beyond the axis, or one speck sets the scale
 

@@ -4,11 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
+import tifffile
 from cp_measure.core import measurecolocalization as colocalization
 from cp_measure.core.measuregranularity import get_granularity
 from cp_measure.core.measureobjectintensitydistribution import get_radial_distribution
 from cp_measure.multimask.measureobjectneighbors import measureobjectneighbors
 from relation_scenes import coins, found, nuclei
+from skimage.measure import label, regionprops_table
 from skimage.segmentation import expand_labels, relabel_sequential
 
 from libcell.feat import families
@@ -94,3 +96,23 @@ def test_radial_distribution_is_cp_measures(scene):
     for name, value in theirs.items():
         _, kind, ring = name.split("_")
         assert_close(name, named[f"Nuclei_RadialDistribution_{kind}_DNA_{ring}"], value)
+
+
+@pytest.mark.data
+def test_neighbours_are_cellprofilers(shared):
+    """One nucleus that CellProfiler measured, in a field whose exported mask is what it saw."""
+    pandas = pytest.importorskip("pandas")
+    folder = shared("cellpainting_nf1") / "NF1_cellpainting_data_shrunken"
+    cells = pandas.read_parquet(folder / "Plate_2_with_image_data_shrunken.parquet")
+    cell = cells[cells["Image_Metadata_Well_x"] == "D7"].iloc[0]
+    mask = tifffile.imread(folder / "Plate_2_masks" / "D7_01_1_1_DAPI_001_MaskNuclei.tiff")
+    labels = label(mask > 0, connectivity=1).astype(np.uint32)
+    ours = found("neighbours", labels, {})
+    middle = regionprops_table(labels.astype(np.int64), properties=["centroid"])
+    here = np.hypot(middle["centroid-1"] - cell["Nuclei_AreaShape_Center_X"],
+                    middle["centroid-0"] - cell["Nuclei_AreaShape_Center_Y"]).argmin()
+    compared = [k for k in ours if k.endswith("_Adjacent")]
+    assert len(compared) == 7
+    for name in compared:  # the second neighbour's mask differs by some pixels
+        within = 1e-3 if "Second" in name or "Angle" in name else 1e-9
+        assert ours[name][here] == pytest.approx(float(cell[f"Nuclei_{name}"]), rel=within), name
