@@ -83,30 +83,35 @@ def instanseg_file(path: Path, both: bool = False) -> Path:
     import torch
     from torch import nn
 
+    class Spots(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen = x[:, :1]
+            still, seeds = torch.zeros_like(seen), 15 * (seen - LIKELY)
+            parts = []
+            for radius in (RADIUS_PX / 2, RADIUS_PX) if both else (RADIUS_PX,):
+                size = torch.full_like(seen, radius / 4)
+                parts += [still, still, size, size, seeds]
+            return torch.cat(parts, 1)
+
+    return write_instanseg(path, Spots(), both)
+
+
+def write_instanseg(path: Path, network: Any, both: bool) -> Path:
+    """What InstanSeg publishes of a network: that, and its clustering, as TorchScript."""
+    import torch
+    from torch import nn
+
+    class Discs(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            # of each pixel of a window: y and x from the seed (in quarter pixels), radius
+            return 20 * (x[:, 2:3] - (x[:, :2] ** 2).sum(1, keepdim=True).sqrt())
+
+    network.pixel_classifier = Discs()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own imports, and of autocast without CUDA
         from instanseg.utils.loss.instanseg_loss import InstanSeg_Torchscript
 
-        class Discs(nn.Module):
-            def forward(self, x: torch.Tensor) -> torch.Tensor:
-                # of each pixel of a window: y and x from the seed (in quarter pixels), radius
-                return 20 * (x[:, 2:3] - (x[:, :2] ** 2).sum(1, keepdim=True).sqrt())
-
-        class Spots(nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.pixel_classifier = Discs()
-
-            def forward(self, x: torch.Tensor) -> torch.Tensor:
-                seen = x[:, :1]
-                still, seeds = torch.zeros_like(seen), 15 * (seen - LIKELY)
-                parts = []
-                for radius in (RADIUS_PX / 2, RADIUS_PX) if both else (RADIUS_PX,):
-                    size = torch.full_like(seen, radius / 4)
-                    parts += [still, still, size, size, seeds]
-                return torch.cat(parts, 1)
-
-        module = InstanSeg_Torchscript(Spots(), cells_and_nuclei=both, pixel_size=0.5,
+        module = InstanSeg_Torchscript(network, cells_and_nuclei=both, pixel_size=0.5,
                                        backbone_dim_in=1)
         torch.jit.script(module).save(str(path))
     return path

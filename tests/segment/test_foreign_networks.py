@@ -150,6 +150,25 @@ def test_a_network_of_other_channels(models, images, tmp_path):
     assert "looks at 1 channels, 2 are given" in said
 
 
+def test_a_file_that_fails_on_the_image_is_told_as_one(models, images, tmp_path):
+    """The hand-made network takes any number of channels; one of weights would take its own."""
+    import torch
+    from hand_made_networks import write_instanseg
+
+    class OneChannel(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = torch.nn.Conv2d(1, 5, 1)
+
+        def forward(self, x):
+            return self.first(x)
+
+    write_instanseg(tmp_path / "one.pt", OneChannel(), both=False)
+    said = segment("instanseg", images, tmp_path / "one.pt", tmp_path / "x.labels.ome.zarr", "-c",
+                   "1,1", code=75).said
+    assert "one.pt: cannot take 2 channels (--channels)" in said
+
+
 def test_a_channel_that_is_not_there(models, images, tmp_path):
     said = refused("stardist", images, models["stardist"], tmp_path, "-c", "DAPI")
     assert "channel 'DAPI' not found" in said
@@ -207,18 +226,19 @@ def cellpose_weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cellpose")
     rng = np.random.default_rng(0)
     pictures, truth = [], []
-    for _ in range(8):
-        centres = [(int(y), int(x)) for y, x in rng.integers(12, 212, (60, 2))]
-        y, x = np.indices((224, 224))
-        drawn = np.zeros((224, 224), np.int32)
+    y, x = np.indices((112, 112))
+    for _ in range(6):
+        centres = [(int(cy), int(cx)) for cy, cx in rng.integers(8, 104, (16, 2))]
+        drawn = np.zeros(y.shape, np.int32)
         for k, (cy, cx) in enumerate(centres, 1):
             drawn[((y - cy) ** 2 + (x - cx) ** 2 <= 36) & (drawn == 0)] = k
-        pictures.append(np.asarray(spots((224, 224), centres), np.float32))
+        pictures.append(np.asarray(spots(y.shape, centres), np.float32))
         truth.append(drawn)
     torch.manual_seed(0)
     net = models.CellposeModel(gpu=False, pretrained_model=False).net
     train.train_seg(net, pictures, truth, channels=[0, 0], n_epochs=20, learning_rate=0.01,
-                    save_path=folder, model_name="spots", min_train_masks=1, batch_size=4)
+                    save_path=folder, model_name="spots", min_train_masks=1, batch_size=2,
+                    bsize=112)
     return folder / "models" / "spots"
 
 

@@ -84,14 +84,26 @@ def load(path: Path, device: str, settings: dict[str, Any]) -> Network:
         seen = image.shape[2:]
         short = [max(0, LEAST_PX - n) for n in seen]
         image = torch.nn.functional.pad(image, (0, short[1], 0, short[0]))
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, of what the file does
-            found = module(image, **more)[..., : seen[0], : seen[1]]
+        found = _called(module, image, more, path)[..., : seen[0], : seen[1]]
         if tuple(seen) != (height, width):
             found = interpolate(found, size=(height, width), mode="nearest")
         return found[0].cpu().numpy().astype(np.uint32)[:, None]
 
     return network
+
+
+def _called(module: Any, image: torch.Tensor, more: dict[str, Any], path: Path) -> torch.Tensor:
+    try:
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of what the file does
+            found: torch.Tensor = module(image, **more)
+            return found
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise DataError(f"{path}: cannot take {image.shape[1]} channels (--channels) of "
+                        f"{image.shape[2]} x {image.shape[3]} px: {last}") from error
 
 
 def _to_scale(image: torch.Tensor, here_um: float | None, wanted_um: float) -> torch.Tensor:
