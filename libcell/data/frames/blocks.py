@@ -1,7 +1,7 @@
 """The parts of a zstd frame (RFC 8878, section 3.1.1), as machine code.
 
 Only what boxes in zeros need: zeros as blocks that repeat one byte, and blocks of literals with
-matches that repeat the byte before them, whose distance therefore is always 1 and costs no bit.
+matches that are all of the distance used last, which costs no bit. It is 1 at first.
 Every function writes to `out` behind its first `at` bytes, and returns where it came to.
 """
 
@@ -16,6 +16,7 @@ from libcell.data.frames.huffman import Bits
 MOST = 1 << 17  # bytes that a block stands for
 SHORTEST = 3  # bytes of a match
 SINGLE = 1023  # literals that go into one stream; more go into four
+SET = 8  # zeros that stand where a distance is told
 FEW = 64  # literals that are not worth a code
 _MAGIC = 0xFD2FB528
 _RAW, _REPEATED, _CODED, _CODED_AGAIN = 0, 1, 2, 3  # kinds of blocks, and of literals
@@ -195,6 +196,22 @@ def _step(
         width = (bits[symbol] + (1 << 15)) >> 16
         value = (width << 16) - bits[symbol]
     return state[(value >> width) + place[symbol]], held, count
+
+
+@compiled
+def set_distance(distance: int, out: np.ndarray, at: int) -> int:
+    """A block of SET zeros, which lie at least that far behind others: from here on, matches are of
+    this distance."""
+    start = at
+    at = number(0, 1, out, number(_RAW | 3 << 2 | 1 << 4, 3, out, at + 3))
+    at = _count(1, out, at)
+    at = number(_ONE_CODE << 6 | _ONE_CODE << 4 | _ONE_CODE << 2, 1, out, at)
+    value, code = distance + 3, 0  # values up to 3 are distances used before
+    while value >> (code + 1):
+        code += 1
+    at = number(_ml_code(SET - 1), 1, out, number(code, 1, out, number(_ll_code(1), 1, out, at)))
+    at = huffman.close(np.uint64(value - (1 << code)), np.uint64(code), out, at)
+    return close_block(start, out, at)
 
 
 @compiled

@@ -20,7 +20,8 @@ def pack_boxes(
     `room` for it.
     """
     counts = _histogram(content)
-    counts[0] += rows.sum()
+    copies = _can_copy(places, rows, widths, pitch)
+    counts[0] += 1 if copies else rows.sum()
     counts[1] += 1
     bits = huffman.lengths(counts)
     code, told = huffman.codes(bits), np.empty(huffman.SYMBOLS, np.uint8)
@@ -29,6 +30,9 @@ def pack_boxes(
         return 0
     spare = np.empty(blocks.MOST, np.uint8)
     at, done, read, again = blocks.begin(total, out), 0, 0, False
+    if copies:
+        done = places[0]
+        at = blocks.set_distance(pitch, out, blocks.zeros(done - blocks.SET, out, at))
     for i in range(len(places)):
         most = (LIMIT - widths[i]) // pitch + 1
         for row in range(0, rows[i], most):
@@ -36,12 +40,26 @@ def pack_boxes(
             place, size = places[i] + row * pitch, n * widths[i]
             at = blocks.zeros(place - done, out, at)
             start = at
-            at, again = _rows(content[read : read + size], n, pitch - widths[i], spare, code, told,
-                              again, out, at)
+            at, again = _rows(content[read : read + size], n, pitch - widths[i], copies, spare,
+                              code, told, again, out, at)
             if not blocks.fits(start, at, total):
                 return 0
             done, read = place + (n - 1) * pitch + widths[i], read + size
     return blocks.end(out, blocks.zeros(total - done, out, at))
+
+
+@compiled
+def _can_copy(places: np.ndarray, rows: np.ndarray, widths: np.ndarray, pitch: int) -> bool:
+    """Whether every gap behind a row has zeros above it, a pitch before, and the first box room
+    for what tells that distance."""
+    if places[0] < blocks.SET + pitch:
+        return False
+    done = places[0]
+    for i in range(len(places)):
+        if i and places[i] + widths[i] - pitch < done:
+            return False
+        done = places[i] + (rows[i] - 1) * pitch + widths[i]
+    return True
 
 
 @compiled
@@ -67,13 +85,15 @@ def _histogram(content: np.ndarray) -> np.ndarray:
 
 @compiled
 def _rows(
-    content: np.ndarray, n: int, gap: int, spare: np.ndarray, code: np.ndarray, told: np.ndarray,
-    again: bool, out: np.ndarray, at: int,
+    content: np.ndarray, n: int, gap: int, copies: bool, spare: np.ndarray, code: np.ndarray,
+    told: np.ndarray, again: bool, out: np.ndarray, at: int,
 ) -> tuple[int, bool]:
-    """One block: n rows with `gap` zeros between them; a long gap is a zero and a match."""
+    """One block: n rows with `gap` zeros between them. A long gap is a match: a copy of the one
+    above it (`copies`), or a zero and what repeats it."""
     width, start = len(content) // n, at
     long = gap > blocks.SHORTEST
-    behind = 1 if long else gap
+    first = 0 if copies else 1
+    behind = first if long else gap
     some = content
     if behind:
         some = spare[: n * (width + behind) - behind]
@@ -82,7 +102,7 @@ def _rows(
             some[place : place + width] = content[row * width : (row + 1) * width]
             some[place + width : place + width + behind] = 0
     at, again = blocks.literals(some, code, told, again, out, at + 3)
-    at = blocks.alike(n - 1 if long else 0, width + 1, gap - 1, out, at)
+    at = blocks.alike(n - 1 if long else 0, width + first, gap - first, out, at)
     return blocks.close_block(start, out, at), again
 
 

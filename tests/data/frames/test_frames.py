@@ -59,7 +59,7 @@ def unpacked(frame, shape):
 
 @given(st.integers(0, 2**32), st.integers(1, 16), st.integers(1, 130), st.integers(1, 300),
        st.sampled_from(sorted(KINDS)))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_boxes_in_zeros(seed, n, height, width, kind):
     full, given_as = random_boxes(np.random.default_rng(seed), n, height, width, kind)
     frame = packed_boxes(full, *given_as)
@@ -90,7 +90,7 @@ def test_noisy_boxes_are_as_small_as_zstd_makes_them():
 
 @given(st.integers(0, 2**32), st.integers(1, 300), st.integers(1, 400), st.sampled_from(
     [0.02, 0.5, 0.95]), st.sampled_from([1, 5, 30]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_runs_of_ones(seed, height, width, share, coarse):
     random = np.random.default_rng(seed)
     grain = random.random((height // coarse + 1, width // coarse + 1)) < share
