@@ -84,42 +84,47 @@ def predict_rows(table: Path, start: int, model: Path, target: str) -> pa.Table:
 
 def _crop_blocks(job: Job, path: Path, card: dict[str, Any], options: Options) -> Iterator[Block]:
     """Blocks of every store, each looked at when its turn comes: a pipe may bring them late."""
-    from libcell.data import crops, matrix
+    from libcell.data import crops, matrix, tables
     from libcell.run import devices
     from libcell.train.engine.extra import require
     from libcell.train.pictures.contract import reader_of
 
     require(job.command, "timm", "torchvision")
     device = devices.resolve(job.device)
-    for store in job.inputs.paths("crops"):
+    for number, store in enumerate(job.inputs.paths("crops")):
         reader_of(card["input"], store)  # an error if it lacks a channel
+        index = crops.open_crops(store).index()
         if options.target:
-            matrix.column_text(crops.open_crops(store).index(), options.target, "--target")
-        for i in range(0, max(crops.open_crops(store).n, 1), CROPS):
+            matrix.column_text(index, options.target, "--target")
+        scratch = job.parts / f"index-{number}.arrow"
+        tables.write_part(scratch, index)  # mapped by each block, which takes its own rows
+        for i in range(0, max(index.num_rows, 1), CROPS):
             yield Block(f"{store} {i}", {
-                "store": store, "start": i, "model": path, "device": device,
+                "store": store, "index": scratch, "start": i, "model": path, "device": device,
                 "target": options.target or card["target"], "alone": job.pool.width == 1,
                 "others": not options.no_baselines})
+        del index
 
 
 def predict_crops(
-    store: Path, start: int, model: Path, target: str, device: str, alone: bool, others: bool
+    store: Path, index: Path, start: int, model: Path, target: str, device: str, alone: bool,
+    others: bool,
 ) -> pa.Table:
-    """Table `predictions` of crops start : start + 2048 of a store.
+    """Table `predictions` of crops start : start + 2048 of a store, `index` being its table.
 
     Unless it is `alone`, a block takes one thread; with `others` it asks the baselines, too.
     DataError where pixels are no numbers.
     """
     import numpy as np
 
-    from libcell.data import crops, models
+    from libcell.data import models, tables
     from libcell.errors import DataError
     from libcell.train.kernels import temperature
     from libcell.train.pictures import baselines, judge
 
     card = models.load_card(model)
-    index = crops.open_crops(store).index().slice(start, CROPS)
-    rows = np.arange(start, start + index.num_rows)
+    keys = tables.read_part(index).slice(start, CROPS)
+    rows = np.arange(start, start + keys.num_rows)
     network = judge.loaded(model, device, alone)
     scores = judge.scores(network, store, card["input"], rows, device, len(card["classes"]))
     bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
@@ -127,7 +132,7 @@ def predict_crops(
         raise DataError(f"{store}: crop {rows[bad[0]]} holds NaN or infinite pixels")
     chances = temperature.probabilities(scores, card["calibration"]["temperature"])
     asked = baselines.predict(model, card["input"], store, rows, device) if others else {}
-    return prediction_table(index, chances, card, target, asked)
+    return prediction_table(keys, chances, card, target, asked)
 
 
 # -- both ------------------------------------------------------------------------------------
