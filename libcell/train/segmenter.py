@@ -12,15 +12,16 @@ from libcell.train.engine.options import TrainingOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+
     from libcell.nn.segmenter.network import Shape
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
+    from libcell.train.engine.fit import Fitted
     from libcell.train.segmentation.fields import Prepared
     from libcell.train.segmentation.pairs import Example
-    from libcell.train.segmentation.task import Drawing
 
 SMALLEST = 2  # in 100 cells of the training images are smaller than the smallest that count
-ARCHITECTURE = "folded-unet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,26 +65,50 @@ def run(job: Job, options: Options) -> None:
 
     require("cell-train segmenter")
     from libcell.data import models
-    from libcell.nn.segmenter.network import Segmenter
-    from libcell.train.engine import history, seeds
-    from libcell.train.engine.fit import fit
-    from libcell.train.engine.recipe import Recipe
+    from libcell.train.engine import history
     from libcell.train.segmentation import pairs
     from libcell.train.segmentation.fields import Prepared
-    from libcell.train.segmentation.task import SegmenterTask
 
     made = pairs.examples(job.inputs.paths("image", "labels"))
     compartment = _compartment(made, options.compartment)
-    shape, drawing = _shape(made, options), _drawing(made, options)
+    shape = _shape(made, options)
     folders, facts = _prepare(job, made, options, compartment, shape.ndim)
-    out = pairs.held_out(made, options.validation, job.seed)
+    held = pairs.held_out(made, options.validation, job.seed)
     fields = [Prepared.load(f) for f in folders]
+    fitted = _fitted(job, options, shape, fields, held)
+    card = _card(job, options, compartment, shape) | _sizes(facts, fields)
+    card |= {"split": _split(made, held),
+             "metrics": {"epoch": fitted.epoch, "validation": fitted.figures}}
+    history.write(job.root, fitted.history, job.provenance())
+    models.save(job.root, fitted.tensors(), card)
+    job.publish("model", len(made), **{k: fitted.figures[k] for k in ("loss", "dice")
+                                       if k in fitted.figures})
+
+
+def _fitted(
+    job: Job, options: Options, shape: Shape, fields: list[Prepared], held: np.ndarray
+) -> Fitted:
+    """The trained network; `held` (n,) bool says which fields judge it."""
+    from libcell.nn.segmenter.network import Segmenter
+    from libcell.train.engine import seeds
+    from libcell.train.engine.fit import fit
+    from libcell.train.engine.recipe import Recipe
+    from libcell.train.segmentation.task import Drawing, SegmenterTask
+
+    planes = min(options.depth, max(f.cell.shape[0] for f in fields))
+    drawing = Drawing((planes, options.size), options.batch,
+                      max(1, options.crops // options.batch), options.scale, options.swap)
     seeds.plant(job.seed)
-    task = SegmenterTask(
-        Segmenter(shape), [f for f, o in zip(fields, out) if not o],
-        [f for f, o in zip(fields, out) if o], drawing, job.seed)
-    fitted = fit(task, Recipe.of(options), job, seed=job.seed)
-    card = {
+    train, judges = ([f for f, h in zip(fields, held) if h == part] for part in (False, True))
+    task = SegmenterTask(Segmenter(shape), train, judges, drawing, job.seed)
+    return fit(task, Recipe.of(options), job, seed=job.seed)
+
+
+def _card(job: Job, options: Options, compartment: str, shape: Shape) -> dict[str, Any]:
+    """What was learnt, from what, and what the network takes."""
+    from libcell.nn.segmenter import ARCHITECTURE
+
+    return {
         "provenance": job.provenance(),
         "architecture": ARCHITECTURE,
         "classes": ["background", compartment],
@@ -92,14 +117,8 @@ def run(job: Job, options: Options) -> None:
                   "pmax": options.pmax, "invert": options.invert},
         "network": shape.to_card(),
         "training_data": job.inputs.digest()["digest"],
-        "split": _split(made, out),
-        "metrics": {"epoch": fitted.epoch, "validation": fitted.figures},
         "seed": job.seed,
-    } | _sizes(facts, fields)
-    models.save(job.root, fitted.tensors(), card)
-    history.write(job.root, fitted.history, job.provenance())
-    job.publish("model", len(made), **{k: fitted.figures[k] for k in ("loss", "dice")
-                                       if k in fitted.figures})
+    }
 
 
 def _compartment(made: list[Example], given: str | None) -> str:
@@ -128,15 +147,6 @@ def _shape(made: list[Example], options: Options) -> Shape:
         raise UsageFault(f"--size {options.size}: is not a multiple of {shape.multiple}, which the "
                          f"network's {len(options.widths)} levels need")
     return shape
-
-
-def _drawing(made: list[Example], options: Options) -> Drawing:
-    from libcell.data import open as opening
-    from libcell.train.segmentation.task import Drawing
-
-    planes = min(options.depth, opening.image(made[0].image).about.shape[2])
-    return Drawing((planes, options.size), options.batch, max(1, options.crops // options.batch),
-                   options.scale, options.swap)
 
 
 def _prepare(

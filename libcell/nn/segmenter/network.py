@@ -18,8 +18,6 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-ARCHITECTURE = "folded-unet"
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -34,7 +32,7 @@ class Shape:
     channels: int = 1
     ndim: int = 2
     fold: int = 2
-    widths: tuple[int, ...] = (32, 64, 96, 128)
+    widths: tuple[int, ...] = (32, 64, 128, 192)
 
     @property
     def outputs(self) -> int:

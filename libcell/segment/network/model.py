@@ -9,11 +9,10 @@ import numpy as np
 
 from libcell.data import models
 from libcell.errors import DataError, Unavailable
+from libcell.nn.segmenter import ARCHITECTURE
 
 if TYPE_CHECKING:
     from libcell.nn.segmenter.network import Segmenter, Shape
-
-ARCHITECTURE = "folded-unet"
 
 
 @dataclass(frozen=True)
