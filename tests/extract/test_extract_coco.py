@@ -15,6 +15,7 @@ from pycocotools import mask as coco
 from libcell.data import crops, labels
 from libcell.data.images import Source
 from libcell.extract.annotations import document as reading
+from libcell.extract.annotations import packed
 from libcell.schema.validate import validate
 
 
@@ -99,6 +100,40 @@ def test_resized_to_squares_as_livecell_cls_does(tmp_path, mode):
         wanted = np.asarray(Pillow.fromarray(exact).resize((40, 40), Pillow.Resampling.BILINEAR))
         np.testing.assert_allclose(crop, wanted, atol=0.5)
         assert abs(mask.mean() - box.size / edge**2) < 0.02
+
+
+@pytest.mark.parametrize("kind", ["L", "RGB", "float"])
+@pytest.mark.parametrize("pad", [0, 4])
+def test_packing_boxes_and_packing_windows_is_one(tmp_path, monkeypatch, kind, pad):
+    """Pixels and masks are the same whether frames are made of boxes alone, or of whole windows."""
+    random = np.random.default_rng(4)
+    names = ["a.tif", "b.tif"] if kind == "float" else ["a.png", "b.png"]
+    outlines = [np.column_stack([random.integers(-2, 42, 5), random.integers(-2, 32, 5)])
+                for _ in range(50)]
+    found = document([annotation(i, (o.ravel().tolist(),), image=1 + i // 30)
+                      for i, o in enumerate(outlines)], names)
+    path = write(tmp_path, found, **({} if kind == "float" else dict.fromkeys("ab", kind)))
+    if kind == "float":
+        for name in names:
+            tifffile.imwrite(tmp_path / name, random.random((30, 40)).astype(np.float32))
+    made, used = [], []
+    for dear in (0, math.inf):
+        monkeypatch.setattr(packed, "DEAR", dear)
+        with monkeypatch.context() as patch:
+            patch.setattr(crops.Shard, "add_frames", _noted(crops.Shard.add_frames, used))
+            extract(tmp_path, path, "--pad", pad, "-j", 1, out=f"{dear}.crops.zarr")
+        made.append(opened(tmp_path, f"{dear}.crops.zarr")[2:])
+        assert len(used) == (0 if dear == 0 else -(-len(made[-1][0]) // crops.CHUNK))
+    for windows, boxes in zip(*made):
+        np.testing.assert_array_equal(windows, boxes)
+
+
+def _noted(function, calls):
+    def noted(*args):
+        calls.append(args)
+        return function(*args)
+
+    return noted
 
 
 def test_grey_colour_palette_and_16_bit_pictures(tmp_path):
