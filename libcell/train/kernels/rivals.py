@@ -14,10 +14,13 @@ Interval = tuple[float, float]
 @dataclass(frozen=True)
 class Rival:
     """A rival's figures by name, value and 95 % interval; and by how much the judged model is
-    better, from the same draws of groups: an interval beyond 0 is a real difference."""
+    better, from the same draws of groups: an interval beyond 0 is a real difference. `chance` is
+    the two-sided p value of that bootstrap, NaN without draws; objects of one group are alike, so
+    a test over single objects (McNemar's) would find differences where there are none."""
 
     figures: dict[str, tuple[float, Interval]]
     ahead: dict[str, tuple[float, Interval]]
+    chance: dict[str, float]
 
 
 def rivals(
@@ -49,8 +52,17 @@ def rivals(
         theirs, their_draws = judged(answers)
         made[name] = Rival(
             {m: (theirs[m], interval(their_draws[m])) for m in OVERALL},
-            {m: (own[m] - theirs[m], interval(own_draws[m] - their_draws[m])) for m in OVERALL})
+            {m: (own[m] - theirs[m], interval(own_draws[m] - their_draws[m])) for m in OVERALL},
+            {m: _two_sided(own_draws[m] - their_draws[m]) for m in OVERALL})
     return made
+
+
+def _two_sided(differences: np.ndarray) -> float:
+    """Twice the share of draws on the rarer side of 0, at most 1, at least one draw's worth."""
+    if np.isnan(differences).all():
+        return float("nan")
+    rarer = min((differences <= 0).mean(), (differences >= 0).mean())
+    return float(min(1.0, 2 * max(rarer, 1 / len(differences))))
 
 
 def per_group(

@@ -30,6 +30,8 @@ def test_rivals_are_judged_like_the_model_itself():
     assert low < value < high
     ahead, (low, high) = found["bad"].ahead["balanced_accuracy"]
     assert ahead == pytest.approx(balanced_accuracy_score(truth, good) - value) and low > 0
+    assert found["bad"].chance["balanced_accuracy"] == 2 / 300
+    assert found["same"].chance["accuracy"] == 1
     assert found["same"].ahead["macro_f1"] == (0.0, (0.0, 0.0)), "draws are paired"
 
 
