@@ -42,26 +42,25 @@ def run(job: Job, options: Options) -> None:
 
     path = Path(options.model)
     card = models.load_card(path)
-    target = options.target or card["target"]
-    if card["input"]["kind"] == "crops":
-        job.table("predictions", "predict", predict_crops, _crop_blocks(job, path, card, options))
-        return
-    job.table("predictions", "predict", predict_rows, _row_blocks(job, path, card, target))
+    of_crops = card["input"]["kind"] == "crops"
+    function, blocks = (predict_crops, _crop_blocks) if of_crops else (predict_rows, _row_blocks)
+    job.table("predictions", "predict", function, blocks(job, path, card, options))
 
 
 # -- rows of a table -------------------------------------------------------------------------
 
 
-def _row_blocks(job: Job, path: Path, card: dict[str, Any], target: str) -> list[Block]:
+def _row_blocks(job: Job, path: Path, card: dict[str, Any], options: Options) -> list[Block]:
     from libcell.data import matrix, models, tables
 
     table = job.inputs.table(card["input"]["kind"])
     models.require_columns(card, table.column_names, path)
-    if target != card["target"]:
-        matrix.column_text(table, target, "--target")  # an error if there is none
+    if options.target:
+        matrix.column_text(table, options.target, "--target")  # an error if there is none
     scratch = job.parts / "input.arrow"
     tables.write_part(scratch, table)
-    return [Block(f"rows {i}", {"table": scratch, "start": i, "model": path, "target": target})
+    return [Block(f"rows {i}", {"table": scratch, "start": i, "model": path,
+                                "target": options.target or card["target"]})
             for i in range(0, max(table.num_rows, 1), ROWS)]
 
 
@@ -92,7 +91,10 @@ def _crop_blocks(job: Job, path: Path, card: dict[str, Any], options: Options) -
     require(job.command, "timm", "torchvision")
     device = devices.resolve(job.device)
     for number, store in enumerate(job.inputs.paths("crops")):
-        reader_of(card["input"], store)  # an error if it lacks a channel
+        reader = reader_of(card["input"], store)  # an error if it lacks a channel
+        unseen = [c for c in reader.store.channels if c not in reader.channels]
+        if unseen:
+            job.reporter.warn(f"{store}: the model does not look at {', '.join(unseen)}")
         index = crops.open_crops(store).index()
         if options.target:
             matrix.column_text(index, options.target, "--target")

@@ -56,6 +56,9 @@ def run(job: Job, options: Options) -> None:
     _write(job, found, curves, others, rivals.per_group(truth, predicted, groups), part)
     for note in found["notes"]:
         job.reporter.warn(note)
+    if found["unseen"]:
+        counts = ", ".join(f"{name} ({n})" for name, n in found["unseen"].items())
+        job.reporter.warn(f"the model never saw objects of class {counts}; they count as wrong")
     job.publish("bundle", found["n"], split=part, **{k: found[k] for k in SAID},
                 majority_baseline=found["majority_baseline"],
                 **{f"{name}_baseline": plain({m: v for m, (v, _) in rival.figures.items()})

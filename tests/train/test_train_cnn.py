@@ -153,8 +153,10 @@ def test_a_store_of_new_plates_with_other_classes_and_channels(trained, tmp_path
     assert set(found["split"].to_pylist()) == {"new"}
     done = call("train", "score", tmp_path / "p.parquet", "-o", tmp_path / "score")
     assert 0.5 < done.records[-1]["accuracy"] < 0.7, "crosses are wrong, the rest is right"
+    assert "never saw objects of class cross (20)" in done.said
     wide = store(tmp_path / "w.crops.zarr", n=12, channels=2)
-    call("train", "predict", trained / "c.model", wide, "-o", tmp_path / "w.parquet")
+    done = call("train", "predict", trained / "c.model", wide, "-o", tmp_path / "w.parquet")
+    assert "the model does not look at c2" in done.said
     other = tmp_path / "x.crops.zarr"
     store(other, n=12)
     meta = json.loads((other / "zarr.json").read_text())
