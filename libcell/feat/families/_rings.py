@@ -3,6 +3,7 @@
 import numpy as np
 
 from libcell.compiled import compiled
+from libcell.feat.families._runs import ZERO, Runs, heights, most, widths
 
 RINGS = 4
 WEDGES = 8
@@ -10,83 +11,100 @@ SOFTENING = 0.001  # CellProfiler's, so that the centre of a pixel-wide object i
 DIAGONAL = np.sqrt(2.0)
 
 
-@compiled
-def rings(
-    y: np.ndarray, x: np.ndarray, starts: np.ndarray, stops: np.ndarray, boxes: np.ndarray,
-    height: int, width: int,
-) -> np.ndarray:
+def rings(runs: Runs, shape: tuple[int, int]) -> np.ndarray:
     """Ring * 8 + wedge of every object pixel (p,), -1 for what the centre does not reach; int8.
 
-    `boxes` (n,4) are y0, x0, y1, x1. Beyond the image there is no edge (as in CellProfiler).
+    Beyond the image, of `shape` (Y,X), there is no edge, as in CellProfiler.
     """
-    found = np.empty(y.size, np.int8)
-    for i in range(starts.size):
-        # the nearest pixel outside touches the object, so a pixel around its box is enough
-        top, left = max(boxes[i, 0] - 1, 0), max(boxes[i, 1] - 1, 0)
-        bottom, right = min(boxes[i, 2] + 1, height), min(boxes[i, 3] + 1, width)
-        inside = np.zeros((bottom - top, right - left), np.bool_)
-        for k in range(starts[i], stops[i]):
-            inside[y[k] - top, x[k] - left] = True
-        edge = _to_edge(inside)
-        best, cy, cx = -1.0, 0, 0
-        for k in range(starts[i], stops[i]):
-            if edge[y[k] - top, x[k] - left] > best:
-                best, cy, cx = edge[y[k] - top, x[k] - left], y[k] - top, x[k] - left
-        way = _from_centre(inside, cy, cx)
-        for k in range(starts[i], stops[i]):
-            dy, dx = y[k] - top - cy, x[k] - left - cx
-            far = way[dy + cy, dx + cx]
-            if not np.isfinite(far):
-                found[k] = -1
-                continue
-            whole = far + np.sqrt(edge[dy + cy, dx + cx]) + SOFTENING
-            ring = min(int(far / whole * RINGS), RINGS - 1)
-            wedge = (1 if dy > 0 else 0) + (2 if dx > 0 else 0) + (4 if abs(dy) > abs(dx) else 0)
-            found[k] = ring * WEDGES + wedge
+    found = np.empty(int(runs.area.sum()), np.int8)
+    room = most((heights(runs) + 2) * (widths(runs) + 2))
+    _rings(runs, *shape, np.empty(room, np.bool_), np.empty((2, room)), found)
     return found
 
 
 @compiled
-def _to_edge(inside: np.ndarray) -> np.ndarray:
-    """Squared distance of every pixel inside to the nearest one that is not (h,w).
+def _rings(
+    runs: Runs, height: int, width: int, mask: np.ndarray, scratch: np.ndarray,
+    found: np.ndarray,
+) -> None:
+    start = ZERO
+    for i in range(runs.area.size):
+        # the nearest pixel outside touches the object, so a pixel around its box is enough
+        top, left = max(runs.box[i, 0] - 1, 0), max(runs.box[i, 1] - 1, 0)
+        rows = min(runs.box[i, 2] + 1, height) - top
+        columns = min(runs.box[i, 3] + 1, width) - left
+        inside = mask[: rows * columns].reshape(rows, columns)
+        way = scratch[0, : rows * columns].reshape(rows, columns)
+        edge = scratch[1, : rows * columns].reshape(rows, columns)
+        inside[:] = False
+        for r in range(runs.first[i], runs.first[i + 1]):
+            for x in range(runs.x0[r] - left, runs.x1[r] - left):
+                inside[runs.y[r] - top, x] = True
+        _to_edge(inside, way, edge)
+        cy, cx = ZERO, ZERO
+        for y in range(rows):
+            for x in range(columns):
+                if edge[y, x] > edge[cy, cx]:
+                    cy, cx = y, x
+        _from_centre(inside, cy, cx, way)
+        k = start
+        for r in range(runs.first[i], runs.first[i + 1]):
+            for x in range(runs.x0[r] - left, runs.x1[r] - left):
+                found[k] = _place(runs.y[r] - top - cy, x - cx, way[runs.y[r] - top, x],
+                                  edge[runs.y[r] - top, x])
+                k += 1
+        start = k
+
+
+@compiled
+def _place(dy: int, dx: int, far: float, edge: float) -> int:
+    """Ring * 8 + wedge of a pixel (dy, dx) from the centre, `far` away from it."""
+    if not np.isfinite(far):
+        return -1
+    ring = min(int(far / (far + np.sqrt(edge) + SOFTENING) * RINGS), RINGS - 1)
+    wedge = (1 if dy > 0 else 0) + (2 if dx > 0 else 0) + (4 if abs(dy) > abs(dx) else 0)
+    return ring * WEDGES + wedge
+
+
+@compiled
+def _to_edge(inside: np.ndarray, along: np.ndarray, found: np.ndarray) -> None:
+    """Squared distance of every pixel inside to the nearest one that is not (h,w); outside 0.
 
     Along columns first, then the smallest of along² + across² over the row, looked for from the
     pixel outwards until across² alone is more.
     """
     height, width = inside.shape
-    none = float((height + width) ** 2)  # farther than anything, where nothing is outside
-    along = np.full(inside.shape, none)
+    none = float((height + width) * (height + width))  # more than any, where nothing is outside
     for x in range(width):
-        for rows in (range(height), range(height - 1, -1, -1)):
-            last = none
-            for y in rows:
-                last = 0.0 if not inside[y, x] else min(last + 1, none)
-                along[y, x] = min(along[y, x], last)
-    found = np.zeros(inside.shape)
+        last = none
+        for y in range(height):
+            last = last + 1 if inside[y, x] else 0.0
+            along[y, x] = last
+        last = none
+        for y in range(height - 1, -1, -1):
+            last = last + 1 if inside[y, x] else 0.0
+            along[y, x] = min(along[y, x], last)
     for y in range(height):
         for x in range(width):
-            if not inside[y, x]:
-                continue
-            best = along[y, x] ** 2
+            best = along[y, x] * along[y, x]
             step = 1
-            while step * step < best and (x - step >= 0 or x + step < width):
+            while step * step < best and step < width:
                 if x - step >= 0:
-                    best = min(best, along[y, x - step] ** 2 + step * step)
+                    best = min(best, along[y, x - step] * along[y, x - step] + step * step)
                 if x + step < width:
-                    best = min(best, along[y, x + step] ** 2 + step * step)
+                    best = min(best, along[y, x + step] * along[y, x + step] + step * step)
                 step += 1
             found[y, x] = best
-    return found
 
 
 @compiled
-def _from_centre(inside: np.ndarray, cy: int, cx: int) -> np.ndarray:
+def _from_centre(inside: np.ndarray, cy: int, cx: int, way: np.ndarray) -> None:
     """Length of the shortest way through the object, 8-connected, to (cy, cx); inf without one.
 
     Sweeps there and back until nothing changes: two for most objects, more around corners.
     """
     height, width = inside.shape
-    way = np.full(inside.shape, np.inf)
+    way[:] = np.inf
     way[cy, cx] = 0.0
     changed = True
     while changed:
@@ -99,7 +117,6 @@ def _from_centre(inside: np.ndarray, cy: int, cx: int) -> np.ndarray:
             for x in range(width - 1, -1, -1):
                 if inside[y, x] and _shorter(way, y, x, 1):
                     changed = True
-    return way
 
 
 @compiled
@@ -121,17 +138,23 @@ def _shorter(way: np.ndarray, y: int, x: int, side: int) -> bool:
     return False
 
 
-@compiled
-def sums(
-    values: np.ndarray, places: np.ndarray, starts: np.ndarray, stops: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def sums(values: np.ndarray, places: np.ndarray, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
     """Sum and number of each object's finite values by ring and wedge, float64 (n,4,8)."""
-    light = np.zeros((starts.size, RINGS * WEDGES))
-    count = np.zeros((starts.size, RINGS * WEDGES))
-    for i in range(starts.size):
-        for k in range(starts[i], stops[i]):
+    found = np.zeros((2, len(runs.area), RINGS * WEDGES))
+    _sums(values, places, runs.area, found[0], found[1])
+    light, count = found.reshape(2, -1, RINGS, WEDGES)
+    return light, count
+
+
+@compiled
+def _sums(
+    values: np.ndarray, places: np.ndarray, area: np.ndarray, light: np.ndarray,
+    count: np.ndarray,
+) -> None:
+    k = 0
+    for i in range(area.size):
+        for _ in range(area[i]):
             if places[k] >= 0 and np.isfinite(values[k]):
                 light[i, places[k]] += values[k]
                 count[i, places[k]] += 1
-    shape = (starts.size, RINGS, WEDGES)
-    return light.reshape(shape), count.reshape(shape)
+            k += 1

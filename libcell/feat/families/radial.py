@@ -39,8 +39,7 @@ def measure(
     if image is None or image.shape != labels.shape or image.dtype.kind not in "uifb":
         given = "none" if image is None else f"{image.dtype} {image.shape}"
         raise DataError(f"radial needs an image of real numbers {labels.shape}, not {given}")
-    values = image.ravel()[index.pixels].astype(np.float64)
-    light, pixels = sums(values, _places(index), index.each.starts, index.each.stops)
+    light, pixels = sums(index.values(image), _places(index), index.by_run)
     found = _features(light, pixels)
     return {_name(kind, ring): found[k][:, ring]
             for k, (kind, _) in enumerate(KINDS) for ring in range(RINGS)}
@@ -50,11 +49,8 @@ def _places(index: ObjectIndex) -> np.ndarray:
     """Ring and wedge of every pixel, the same for all channels."""
     known = index.__dict__.get("_rings")
     if known is None:
-        boxes = np.column_stack([index.y0, index.x0, index.y1, index.x1])
-        known = rings(index.y, index.x, index.each.starts, index.each.stops, boxes,
-                      *index.mask.shape)
-        index.__dict__["_rings"] = known
-    return known
+        known = index.__dict__["_rings"] = rings(index.by_run, index.mask.shape)
+    return np.asarray(known)
 
 
 def _features(light: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from libcell.compiled import compiled
+from libcell.feat.families._runs import Runs
 
 
 @compiled
@@ -21,10 +22,9 @@ def eroded(image: np.ndarray, radius: int) -> np.ndarray:
     return found
 
 
-@compiled
 def opened(image: np.ndarray, radius: int) -> np.ndarray:
     """The largest of the smallest values: bright spots smaller than the disk are gone."""
-    return -eroded(-eroded(image, radius), radius)
+    return np.asarray(-eroded(-eroded(image, radius), radius))
 
 
 @compiled
@@ -100,48 +100,50 @@ def reconstructed(marker: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return found
 
 
-@compiled
 def weights(
-    y: np.ndarray, x: np.ndarray, starts: np.ndarray, stops: np.ndarray, scale_y: float,
-    scale_x: float, height: int, width: int,
+    runs: Runs, origin: tuple[int, int], scale: tuple[float, float], small: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What each pixel of the small image (height, width) adds to each object's mean.
+    """What each pixel of the small image adds to each object's mean.
 
     The mean over an object's pixels of the image brought back to full size is linear in the
     small image; so the sum over many pixels is done once and not for each size of grain.
-    Returns boxes (n,4) in the small image (y0, x0, y1, x1), the first weight of each (n,), and
-    the weights.
+    `runs` are of a window at `origin`; a pixel is at its position times `scale` in the image of
+    shape `small`. Returns boxes (n,4) there (y0, x0, y1, x1), the first weight of each (n,), and
+    the weights, one box after the other.
     """
-    boxes = np.zeros((starts.size, 4), np.int64)
-    first = np.zeros(starts.size, np.int64)
-    total = 0
-    for i in range(starts.size):
-        part_y, part_x = y[starts[i] : stops[i]], x[starts[i] : stops[i]]
-        boxes[i, 0] = min(int(part_y.min() * scale_y), height - 1)
-        boxes[i, 1] = min(int(part_x.min() * scale_x), width - 1)
-        boxes[i, 2] = min(int(part_y.max() * scale_y) + 2, height)
-        boxes[i, 3] = min(int(part_x.max() * scale_x) + 2, width)
-        first[i] = total
-        total += (boxes[i, 2] - boxes[i, 0]) * (boxes[i, 3] - boxes[i, 1])
-    found = np.zeros(total)
-    for i in range(starts.size):
-        across = boxes[i, 3] - boxes[i, 1]
-        for k in range(starts[i], stops[i]):
-            at_y, at_x = min(y[k] * scale_y, height - 1.0), min(x[k] * scale_x, width - 1.0)
-            y0, x0 = int(at_y), int(at_x)
-            down, right = at_y - y0, at_x - x0
-            place = first[i] + (y0 - boxes[i, 0]) * across + x0 - boxes[i, 1]
-            found[place] += (1 - down) * (1 - right)
-            if right > 0:
-                found[place + 1] += (1 - down) * right
-            if down > 0:
-                found[place + across] += down * (1 - right)
-                if right > 0:
-                    found[place + across + 1] += down * right
-    for i in range(starts.size):
-        stop = first[i + 1] if i + 1 < starts.size else total
-        found[first[i] : stop] /= stops[i] - starts[i]
+    places = [(runs.box[:, k] + origin[k % 2] - k // 2) * scale[k % 2] for k in range(4)]
+    boxes = np.empty((len(runs.area), 4), np.int64)
+    for k in range(4):
+        last = small[k % 2] - 1
+        boxes[:, k] = np.minimum(places[k].astype(np.int64) + 2 * (k // 2), last + k // 2)
+    stops = np.cumsum((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+    found = np.zeros(int(stops[-1]) if len(stops) else 0)
+    first = np.append(0, stops)[: len(stops)]
+    _weights(runs, *origin, *scale, small[0] - 1.0, small[1] - 1.0, boxes, first, found)
     return boxes, first, found
+
+
+@compiled
+def _weights(
+    runs: Runs, top: int, left: int, scale_y: float, scale_x: float, last_y: float,
+    last_x: float, boxes: np.ndarray, first: np.ndarray, found: np.ndarray,
+) -> None:
+    """Each pixel's 1 / area, shared by the four pixels of the small image around its place."""
+    for i in range(runs.area.size):
+        across = boxes[i, 3] - boxes[i, 1]
+        for r in range(runs.first[i], runs.first[i + 1]):
+            at_y = min((runs.y[r] + top) * scale_y, last_y)
+            y0 = int(at_y)
+            down, row = at_y - y0, first[i] + (y0 - boxes[i, 0]) * across - boxes[i, 1]
+            for x in range(runs.x0[r], runs.x1[r]):
+                at_x = min((x + left) * scale_x, last_x)
+                x0 = int(at_x)
+                right = at_x - x0
+                for k in range(4):
+                    part = (down if k > 1 else 1 - down) * (right if k % 2 else 1 - right)
+                    if part > 0:
+                        place = row + x0 + k % 2 + (across if k > 1 else 0)
+                        found[place] += part / runs.area[i]
 
 
 @compiled

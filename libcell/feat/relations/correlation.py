@@ -12,6 +12,7 @@ not finite in one of the channels is left out of the pair.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -55,7 +56,7 @@ def measure(scene: Scene) -> dict[str, np.ndarray]:
     labels, rows = [], []
     for part in scene.parts() if pairs else ():
         labels.append(part.index.labels)
-        images = {c: _values(scene, part, c) for c in scene.channels}
+        images = {c: _Channel(scene.pixels(c, *part.window), part) for c in scene.channels}
         rows.append(np.concatenate(
             [_pair(images[a], images[b], part) for a, b in pairs], axis=1))
     if not pairs:
@@ -66,25 +67,25 @@ def measure(scene: Scene) -> dict[str, np.ndarray]:
 
 
 class _Channel:
-    """A channel's values of all object pixels (p,), their ranks, and the grid of its dtype."""
+    """A channel's values of all object pixels (p,), and the largest value of its dtype."""
 
     def __init__(self, image: np.ndarray, part: Part) -> None:
         if image.dtype.kind not in "uifb":
             raise DataError(f"correlation needs images of real numbers, not {image.dtype}")
-        self.values = image.ravel()[part.index.pixels].astype(np.float64)
+        self.values = part.index.values(image)
+        self.finite = np.isfinite(self.values)
         self.top = float(np.iinfo(image.dtype).max) if image.dtype.kind == "u" else 0.0
-        self.ranks = ranks(self.values, part.index.each.starts, part.index.each.stops)
+        self._each = part.index.each
 
-
-def _values(scene: Scene, part: Part, channel: str) -> _Channel:
-    return _Channel(scene.pixels(channel, *part.window), part)
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        return ranks(self.values, self._each.starts, self._each.stops)
 
 
 def _pair(a: _Channel, b: _Channel, part: Part) -> np.ndarray:
     """Features (n,11) of one pair in the order of `ORDER`."""
     top = a.top if a.top == b.top else 0.0
-    each = part.index.each
-    both = np.isfinite(a.values) & np.isfinite(b.values)
+    each, both = part.index.each, a.finite & b.finite
     if both.all():
         return correlate(a.values, b.values, a.ranks, b.ranks, each.starts, each.stops,
                          THRESHOLD, top, top or STEPS)

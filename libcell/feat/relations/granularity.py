@@ -68,17 +68,14 @@ def measure(scene: Scene) -> dict[str, np.ndarray]:
 
 
 def _share(part: Part, shape: tuple[int, int], small: tuple[int, int]) -> Share:
-    index = part.index
-    scale = [(s - 1) / max(n - 1, 1) for s, n in zip(small, shape)]
-    y, x = index.y + part.window[0].start, index.x + part.window[1].start
-    made = weights(y, x, index.each.starts, index.each.stops, scale[0], scale[1], *small)
-    return Share(index.labels, *made)
+    scale = ((small[0] - 1) / max(shape[0] - 1, 1), (small[1] - 1) / max(shape[1] - 1, 1))
+    origin = part.window[0].start, part.window[1].start
+    return Share(part.index.labels, *weights(part.index.by_run, origin, scale, small))
 
 
 def _mean(scene: Scene, part: Part, channel: str) -> np.ndarray:
     """Mean of each object's finite pixels (n,1)."""
-    image = scene.pixels(channel, *part.window)
-    values = image.ravel()[part.index.pixels].astype(np.float64)
+    values = part.index.values(scene.pixels(channel, *part.window))
     finite = np.isfinite(values)
     total = part.index.each.sum(np.where(finite, values, 0.0))
     return np.asarray(total / np.maximum(part.index.each.sum(finite), 1))[:, None]

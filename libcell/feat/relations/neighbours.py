@@ -92,9 +92,9 @@ def _near(scene: Scene, labels: np.ndarray, distance: int) -> tuple[np.ndarray, 
     outline, touching = np.zeros(len(labels)), np.zeros(len(labels))
     for window, core in _windows(scene.shape, distance):
         numbers = _numbered(scene.labels(scene.compartment, *window), labels)
+        origin = window[0].start, window[1].start
         found, drawn, near = contacts(
-            numbers, len(labels), distance, np.array(core),
-            np.array([window[0].start, window[1].start]), np.array(scene.shape))
+            numbers, len(labels), distance, core, origin, scene.shape)
         pairs.append(found)
         outline += drawn
         touching += near

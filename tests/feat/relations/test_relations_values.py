@@ -79,6 +79,42 @@ def test_names_of_objects_and_parts_change_nothing(name, monkeypatch):
             np.testing.assert_allclose(renamed[column], value, 1e-9, err_msg=column)
 
 
+@pytest.mark.parametrize("name", ["correlation", "granularity"])
+def test_another_object_changes_nothing(name):
+    labels, images = coins()
+    every = found(name, labels, images)
+    for i in (0, 7, 20):
+        one = np.unique(labels)[1 + i]
+        alone = found(name, np.where(labels == one, one, 0).astype(np.uint32), images)
+        for column, value in every.items():
+            np.testing.assert_array_equal(alone[column], value[i : i + 1], err_msg=column)
+
+
+@pytest.mark.parametrize("name", ["correlation", "neighbours", "compartments"])
+def test_a_quarter_turn_changes_nothing(name):
+    """Granularity is left out: CellProfiler's every fourth pixel is counted from one corner."""
+    labels, images = coins()
+    others = {"cells": np.roll(labels, 4, axis=0)}
+    turned = found(name, np.rot90(labels), {k: np.rot90(v) for k, v in images.items()},
+                   {k: np.rot90(v) for k, v in others.items()})
+    for column, value in found(name, labels, images, others).items():
+        np.testing.assert_allclose(turned[column], value, 1e-6, 1e-6, err_msg=column)
+
+
+@pytest.mark.parametrize("name", ["correlation", "neighbours", "compartments"])
+def test_moving_everything_changes_nothing(name):
+    """Granularity is left out: what lies around the object, the rim too, is what it measures."""
+    labels, images = coins()
+    labels = labels.copy()
+    labels[:, :1] = labels[:1] = 0  # the image's rim is part of an outline
+    others = {"cells": np.roll(labels, 4, axis=0)}
+    there = found(name, np.pad(labels, ((32, 0), (16, 0))),
+                  {k: np.pad(v, ((32, 0), (16, 0))) for k, v in images.items()},
+                  {k: np.pad(v, ((32, 0), (16, 0))) for k, v in others.items()})
+    for column, value in found(name, labels, images, others).items():
+        np.testing.assert_allclose(there[column], value, 1e-6, 1e-6, err_msg=column)
+
+
 @settings(max_examples=25, deadline=None)
 @given(arrays(np.uint32, st.tuples(st.integers(1, 12), st.integers(1, 12)),
               elements=st.integers(0, 3)))
