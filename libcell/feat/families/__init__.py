@@ -20,37 +20,22 @@ keywords: `columns(**settings)` and `measure(labels, image, index, **settings)`.
 Another package adds a family through the entry-point group `libcell.feat.families`.
 """
 
-import functools
-import importlib
-import pkgutil
 from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from libcell.errors import UsageFault
+from libcell.feat._folder import Folder
 from libcell.feat.families._column import Column
 from libcell.feat.families._index import ObjectIndex
 
 __all__ = ["Column", "ObjectIndex", "column_name", "load", "names", "require", "settings"]
 
-GROUP = "libcell.feat.families"
+FOLDER = Folder(__name__, __path__)
 
 
 def names() -> list[str]:
     """All families, our own first; none is imported."""
-    own = _own()
-    return own + sorted(set(_added()) - set(own))
-
-
-@functools.cache
-def _added() -> dict[str, EntryPoint]:
-    """Families of other packages; asked for every field of view, so looked up once."""
-    return {e.name: e for e in entry_points(group=GROUP)}
-
-
-@functools.cache
-def _own() -> list[str]:
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return FOLDER.names()
 
 
 def require(wanted: Iterable[str]) -> None:
@@ -65,9 +50,7 @@ def require(wanted: Iterable[str]) -> None:
 def load(name: str) -> Any:
     """The module of a family; UsageFault where there is none. Our own cannot be replaced."""
     require([name])
-    if name in _own():
-        return importlib.import_module(f"{__name__}.{name}")
-    return _added()[name].load()
+    return FOLDER.load(name)
 
 
 def column_name(compartment: str, feature: str, channel: str | None = None) -> str:

@@ -9,12 +9,10 @@ handed a `Scene` that it reads from. It is a module with
     measure(scene)                dict of float64 (n,), by name, objects by ascending label
 
 Names are CellProfiler's with their channels and without the compartment. A value that is not
-defined for an object is NaN.
+defined for an object is NaN. Another package adds a relation through the entry-point group
+`libcell.feat.relations`.
 """
 
-import functools
-import importlib
-import pkgutil
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,21 +21,24 @@ import pyarrow as pa
 
 from libcell.errors import UsageFault
 from libcell.feat import families
+from libcell.feat._folder import Folder
 from libcell.feat.relations._scene import Part, Scene
 
 __all__ = ["Part", "Scene", "beside", "load", "names", "require"]
 
 
-@functools.cache
+FOLDER = Folder(__name__, __path__)
+
+
 def names() -> list[str]:
-    """All relations; none is imported."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    """All relations, our own first; none is imported."""
+    return FOLDER.names()
 
 
 def load(name: str) -> Any:
     """The module of a relation; UsageFault where there is none."""
     require([name])
-    return importlib.import_module(f"{__name__}.{name}")
+    return FOLDER.load(name)
 
 
 def require(wanted: Iterable[str]) -> None:

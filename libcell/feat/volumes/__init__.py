@@ -9,11 +9,9 @@ A family for volumes is a module with
 
 where `index` is a `VoxelIndex` and `image` (Z,Y,X) of any real dtype or None. Lengths are in px
 of the x axis: planes that are twice as far apart as columns count twice. Positions are in voxels.
+Another package adds a family through the entry-point group `libcell.feat.volumes`.
 """
 
-import functools
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -21,21 +19,24 @@ import numpy as np
 
 from libcell.errors import DataError
 from libcell.feat import families
+from libcell.feat._folder import Folder
 from libcell.feat.families import Column
 from libcell.feat.volumes._voxels import VoxelIndex
 
 __all__ = ["Column", "VoxelIndex", "chosen", "features", "load", "names", "spacing"]
 
 
-@functools.cache
+FOLDER = Folder(__name__, __path__)
+
+
 def names() -> list[str]:
-    """All families for volumes; none is imported."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    """All families for volumes, our own first; none is imported."""
+    return FOLDER.names()
 
 
 def load(name: str) -> Any:
     """The module of a family for volumes."""
-    return importlib.import_module(f"{__name__}.{name}")
+    return FOLDER.load(name)
 
 
 def chosen(wanted: Sequence[str]) -> list[str]:
