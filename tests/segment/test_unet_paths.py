@@ -5,6 +5,7 @@ import pytest
 
 from libcell.segment.kernels.window import Box
 from libcell.segment.network import centres, patches, paths
+from libcell.segment.network.pieces import largest_pieces
 from libcell.simulate import simulate_field
 
 
@@ -82,3 +83,17 @@ def test_bytes_of_what_the_network_says():
     made = patches.quantised(said)
     assert made[0].ravel().tolist() == [0, 13, 128, 255]
     assert made[1].view(np.int8).ravel().tolist() == [0, 0, 64, 64]
+
+
+def test_each_object_keeps_its_largest_piece():
+    given = np.array([[5, 5, 0, 7, 7],
+                      [0, 0, 0, 0, 7],
+                      [5, 0, 7, 0, 0],
+                      [5, 0, 0, 0, 9]])
+    expected = np.array([[5, 5, 0, 7, 7],
+                         [0, 0, 0, 0, 7],
+                         [0, 0, 0, 0, 0],
+                         [0, 0, 0, 0, 9]])
+    np.testing.assert_array_equal(largest_pieces(given), expected)
+    np.testing.assert_array_equal(largest_pieces(given[None]), expected[None])
+    assert not largest_pieces(np.zeros((3, 4), np.int64)).any()

@@ -172,7 +172,7 @@ def test_with_all_turns_a_turned_image_has_turned_cells(tmp_path):
         segment(tmp_path, "--tta", "all", "--min-area", 1, images=f"{name}.ome.zarr",
                 out=f"{name}.labels.ome.zarr")
     one, other = (read(tmp_path, out=f"{n}.labels.ome.zarr")[0] > 0 for n in "pq")
-    assert (np.rot90(one) != other).mean() < 0.001
+    assert (np.rot90(one) != other).mean() < 0.01 < other.mean() < 0.95
 
 
 def test_models_of_another_kind_in_one_line(tmp_path):

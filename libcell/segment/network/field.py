@@ -5,7 +5,6 @@ Both do the same to the same patches, so both give the same labels, bit for bit.
 """
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from libcell.segment.kernels.counting import count_roots, final_ids, relabel
 from libcell.segment.kernels.window import Box
 from libcell.segment.network import centres, patches, paths
 from libcell.segment.network.model import load_network
+from libcell.segment.network.pieces import largest_pieces
 from libcell.segment.tiles.cut import flat, stacked
 from libcell.segment.tiles.frame import Frame
 from libcell.segment.tiles.passes import keep_roots
@@ -66,6 +66,11 @@ class NetworkParams:
         """What must be known around a pixel so that its centre is certain: its own path, the crowd
         around its centre, and the paths that lead there."""
         return 2 * paths.travel_px(self.reach_px) + centres.REACH_PX + 2
+
+    @property
+    def span_px(self) -> int:
+        """No two pixels of a cell are further apart along any axis."""
+        return 2 * (paths.travel_px(self.reach_px) + centres.REACH_PX)
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def segment_frame(image: Image, t: int, params: NetworkParams) -> tuple[np.ndarr
             made = runner.predict(lambda rows, columns: pixels[:, :, rows, columns], shape, y, x)
             maps[:, :, y : y + made.shape[2], x : x + made.shape[3]] = made
         halved = runner.halved
-    roots = flat(roots_of(maps, Box.whole(shape), params))
+    roots = largest_pieces(flat(roots_of(maps, Box.whole(shape), params)))
     found = count_roots(roots, (0,) * roots.ndim, roots.shape)
     return stacked(relabel(roots, final_ids(found, params))), halved
 
@@ -177,10 +182,12 @@ def _segment(frame: Frame, cut: NetworkCut) -> tuple[int, list[str]]:
                               store=maps)
         if any(halved):
             frame.job.reporter.warn(f"{frame.where}: {HALVED}")
-    store = frame.roots_store()
-    tables = frame.map("roots", find_roots, maps=maps, store=store)
+    loose, store = frame.scratch("loose", shape, np.int64, cut.tile), frame.roots_store()
+    frame.map("roots", find_roots, maps=maps, store=loose)
+    tables = frame.map("pieces", keep_pieces, loose=loose, store=store)
     numbered = frame.number(store, tables, cut.params)
     shutil.rmtree(maps)
+    shutil.rmtree(loose)
     return numbered
 
 
@@ -242,16 +249,34 @@ def predict_patch(cut: NetworkCut, y0: int, x0: int, levels: Levels, store: Path
     return runner.halved
 
 
-def find_roots(cut: NetworkCut, y0: int, x0: int, maps: Path, store: Path) -> str:
-    """Roots of one tile into the scratch array `store`, their counts to a file; its name."""
-    full = cut.image().about.shape[2:]
-    halo = cut.params.halo_px
-    rows = slice(max(0, y0 - halo), min(full[1], y0 + cut.tile + halo))
-    columns = slice(max(0, x0 - halo), min(full[2], x0 + cut.tile + halo))
-    array = zarr.open_array(str(maps), mode="r")
-    window = np.asarray(array[:, :, rows, columns])
-    box = Box((0, rows.start, columns.start), window.shape[1:], tuple(full))
-    roots = roots_of(window, box, cut.params)
+def find_roots(cut: NetworkCut, y0: int, x0: int, maps: Path, store: Path) -> None:
+    """Roots of one tile into the scratch array `store`."""
+    window, box, core = _window(cut, y0, x0, maps, cut.params.halo_px)
+    roots = roots_of(window, box, cut.params)[core]
+    array = zarr.open_array(str(store), mode="r+")
+    array[:, y0 : y0 + roots.shape[1], x0 : x0 + roots.shape[2]] = roots
+
+
+def keep_pieces(cut: NetworkCut, y0: int, x0: int, loose: Path, store: Path) -> str:
+    """Roots of one tile, each object in one piece, into `store`, their counts to a file; its name.
+
+    `loose` holds the roots as they were found.
+    """
+    window, box, core = _window(cut, y0, x0, loose, cut.params.span_px)
+    return keep_roots(largest_pieces(window)[core], y0, x0, box.full_shape, store)
+
+
+def _window(
+    cut: NetworkCut, y0: int, x0: int, store: Path, halo: int
+) -> tuple[np.ndarray, Box, tuple[slice, ...]]:
+    """A tile of a scratch array with `halo` rows and columns around it, where that lies in the
+    image, and which part of it is the tile."""
+    array = zarr.open_array(str(store), mode="r")
+    depth, height, width = array.shape[-3:]
+    rows = slice(max(0, y0 - halo), min(height, y0 + cut.tile + halo))
+    columns = slice(max(0, x0 - halo), min(width, x0 + cut.tile + halo))
+    window = np.asarray(array[..., rows, columns])
     top, left = y0 - rows.start, x0 - columns.start
-    core: Sequence[slice] = (slice(None), slice(top, top + cut.tile), slice(left, left + cut.tile))
-    return keep_roots(roots[tuple(core)], y0, x0, tuple(full), store)
+    core = (slice(None), slice(top, top + cut.tile), slice(left, left + cut.tile))
+    return window, Box((0, rows.start, columns.start), window.shape[-3:],
+                       (depth, height, width)), core
