@@ -90,7 +90,8 @@ def load_foreign(path: Path) -> dict[str, Any]:
 def save_tensors(root: Path, name: str, tensors: dict[str, np.ndarray]) -> None:
     """Write further tensors of a model to a file of their own, before its card."""
     root.mkdir(parents=True, exist_ok=True)
-    safetensors.numpy.save_file(dict(sorted(tensors.items())), root / name)
+    # save_file would keep the file from all users but this one, whatever the umask says
+    (root / name).write_bytes(safetensors.numpy.save(dict(sorted(tensors.items()))))
 
 
 def load_tensors(path: Path, name: str = WEIGHTS) -> dict[str, np.ndarray]:

@@ -48,6 +48,8 @@ class Options(TrainingOptions):
     fractions: Annotated[tuple[float, ...], Opt("train, validation, test")] = (0.6, 0.1, 0.3)
     folds: Annotated[int | None, Opt("deal the groups into so many folds instead", least=2)] = None
     fold: Annotated[int, Opt("the fold to test on, from 0; the next one validates", least=0)] = 0
+    hold_out: Annotated[tuple[str, ...], Opt("groups to test on instead, as plate or plate/well")
+                        ] = ()
     leaky: Annotated[bool, Opt("train even if groups or equal crops are in two parts",
                                ("--leaky",))] = False
     per_class: Annotated[int | None, Opt("train on at most this many crops of a class",
@@ -238,7 +240,7 @@ def _judged(
     figures = held_out.figures(temperature.probabilities(scores, found), y, made.classes,
                                made.split[places], groups, seed)
     return {"calibration": {"temperature": found, "rows": int(validation.sum())},
-            "metrics": figures, "batch_probe": probe.batch_probe(features, groups, seed)}
+            "metrics": figures, "batch_probe": probe.batch_probe(features, groups, y, seed)}
 
 
 METHOD = Method(

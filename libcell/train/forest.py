@@ -28,6 +28,8 @@ class Options:
     fractions: Annotated[tuple[float, ...], Opt("train, validation, test")] = (0.6, 0.1, 0.3)
     folds: Annotated[int | None, Opt("deal the groups into so many folds instead", least=2)] = None
     fold: Annotated[int, Opt("the fold to test on, from 0; the next one validates", least=0)] = 0
+    hold_out: Annotated[tuple[str, ...], Opt("groups to test on instead, as plate or plate/well")
+                        ] = ()
     per_class: Annotated[int | None, Opt("train on at most this many rows of a class",
                                          least=1)] = None
     trees: Annotated[int, Opt("number of trees", least=1)] = 300
@@ -54,7 +56,8 @@ def run(job: Job, options: Options) -> None:
     groups = matrix.groups(rows, group_columns)
     classes, y = np.unique(labels.astype(str), return_inverse=True)
     split = held_out.parts(y, groups, fractions=held_out.fractions_of(options.fractions),
-                           folds=options.folds, fold=options.fold, seed=job.seed)
+                           folds=options.folds, fold=options.fold,
+                           hold_out=options.hold_out, seed=job.seed)
     told = {options.target, *group_columns}  # would give the class away
     names = columns.choose_columns(
         [n for n in matrix.numeric_columns(rows) if n not in told],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SAID = ("balanced_accuracy", "accuracy", "macro_f1", "weighted_f1", "roc_auc_ovr", "ece", "brier",
         "log_loss")
 BASELINE = "baseline_"
+SMALLEST = 1e-6  # of a probability, for its logarithm
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def run(job: Job, options: Options) -> None:
 
     from libcell.data import matrix
     from libcell.errors import DataError
-    from libcell.train.kernels import rivals, scores
+    from libcell.train.kernels import probe, rivals, scores
     from libcell.train.kernels.figures import plain
 
     part, rows = _rows(job.inputs.table("predictions"), options.split)
@@ -51,6 +52,7 @@ def run(job: Job, options: Options) -> None:
     found = plain(scores.classification_scores(truth, proba, classes, groups,
                                                n_boot=options.draws, seed=job.seed))
     curves = _curves(found, truth, proba)
+    found["batch_probe"] = probe.batch_probe(np.log(proba + SMALLEST), groups, truth, job.seed)
     others = rivals.rivals(truth, predicted, _baselines(known), classes, groups,
                            draws=options.draws, seed=job.seed)
     _write(job, found, curves, others, rivals.per_group(truth, predicted, groups), part)
@@ -60,6 +62,7 @@ def run(job: Job, options: Options) -> None:
         counts = ", ".join(f"{name} ({n})" for name, n in found["unseen"].items())
         job.reporter.warn(f"the model never saw objects of class {counts}; they count as wrong")
     job.publish("bundle", found["n"], split=part, **{k: found[k] for k in SAID},
+                batch_probe=plain(found["batch_probe"]),
                 majority_baseline=found["majority_baseline"],
                 **{f"{name}_baseline": plain({m: v for m, (v, _) in rival.figures.items()})
                    for name, rival in others.items()})

@@ -103,6 +103,7 @@ def test_what_is_predicted_is_what_the_card_says(trained):
     for name in ("balanced_accuracy", "macro_f1", "ece", "log_loss"):
         assert done.records[-1][name] == pytest.approx(card["metrics"]["test"][name], abs=1e-6)
     page = (trained / "score" / "scores.html").read_text()
+    assert 0 <= done.records[-1]["batch_probe"]["balanced_accuracy"] <= 1
     assert "Reliability" in page and str(trained) not in page
     rows = [f"p_{c}" for c in CLASSES]
     total = sum(np.array(found[c]) for c in rows)
@@ -182,6 +183,7 @@ def test_the_same_seed_the_same_bytes(trained, tmp_path):
     assert files_of(tmp_path / "c.model") == files_of(trained / "c.model")
 
 
+@pytest.mark.slow
 def test_kill_9_and_resume(trained, tmp_path):
     """As a user: the command is killed within an epoch, and `--resume` ends with the same bytes."""
     args = [sys.executable, "-m", "cell_train", "cnn", trained / "a.crops.zarr", "--target",
@@ -219,6 +221,7 @@ def test_torchrun_makes_one_model(trained, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c.model"]
 
 
+@pytest.mark.slow
 def test_heads_masks_channels_sampling_and_mixup(tmp_path):
     store(tmp_path / "a.crops.zarr", dtype=np.uint16, channels=3)
     done = train(tmp_path, "--head", "mlp", "--head-options", "hidden=32", "--mask-channel",

@@ -229,6 +229,20 @@ def test_an_empty_table(tmp_path):
     assert done.said.count("\n") == 1
 
 
+def test_groups_are_held_out_by_name(tmp_path):
+    features(tmp_path / "f.parquet", by_well("a", "b"))
+    train(tmp_path, "--hold-out", "p/A01,p/A02")
+    split = models.load_card(tmp_path / "c.model")["split"]
+    assert split["groups"]["test"] == ["p/A01", "p/A02"]
+    assert len(split["groups"]["train"]) == 6 and len(split["groups"]["validation"]) == 2
+    said = train(tmp_path, "--hold-out", "A01", out="d.model", code=65).said
+    assert "there is no group A01; there are p/A01" in said
+    odd = ["c"] * 8 + by_well("a", "b", wells=9)
+    features(tmp_path / "g.parquet", odd)
+    assert "1 of 3 classes" in train(tmp_path, "--hold-out", "p/A01", table="g.parquet",
+                                     out="d.model", code=65).said
+
+
 @pytest.mark.parametrize("args", [("--fractions", "0.5,0.5"), ("--fractions", "1,1,1"),
                                   ("--max-features", "2.5"), ("--max-features", "log10"),
                                   ("--families", "Nope"), ("--compartments", "Cells")])

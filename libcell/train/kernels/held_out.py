@@ -14,13 +14,16 @@ NAMED = 5  # leaks that a warning names one by one
 
 def parts(
     y: np.ndarray, groups: np.ndarray, *, fractions: tuple[float, float, float], folds: int | None,
-    fold: int, seed: int,
+    fold: int, hold_out: tuple[str, ...], seed: int,
 ) -> np.ndarray:
     """str (n,): train, validation or test of each row, whole groups only.
 
     By `fractions`; or, where `folds` are asked for, `fold` is the test, the next one the
-    validation, the others are for training.
+    validation, the others are for training; or the groups `hold_out` are the test, and the
+    others are for training and validation in their fractions.
     """
+    if hold_out:
+        return _named_out(y, groups, fractions, hold_out, seed)
     if folds is None:
         return splits.group_split(y, groups, fractions=fractions, seed=seed)
     if fold >= folds:
@@ -35,6 +38,28 @@ def fractions_of(given: tuple[float, ...]) -> tuple[float, float, float]:
     if len(given) != 3:
         raise UsageFault("--fractions: expected three numbers, e.g. 0.6,0.1,0.3")
     return given[0], given[1], given[2]
+
+
+def _named_out(
+    y: np.ndarray, groups: np.ndarray, fractions: tuple[float, float, float],
+    hold_out: tuple[str, ...], seed: int,
+) -> np.ndarray:
+    unknown = sorted(set(hold_out) - set(groups.tolist()))
+    if unknown:
+        raise DataError(f"--hold-out: there is no group {', '.join(unknown)}; there are "
+                        f"{', '.join(sorted(set(groups.tolist()))[:8])} ...")
+    test = np.isin(groups.astype(str), hold_out)
+    absent = np.setdiff1d(y, y[~test])
+    if len(absent):
+        raise DataError(f"--hold-out: {len(absent)} of {len(np.unique(y))} classes are in these "
+                        "groups alone; leave them out with --classes")
+    share = fractions[0] + fractions[1]
+    made = np.full(len(y), "validation", dtype="<U10")
+    made[test] = "test"
+    made[~test] = "train" if not fractions[1] else splits.group_split(
+        y[~test], groups[~test], fractions=(fractions[0] / share, fractions[1] / share, 0),
+        seed=seed)
+    return made
 
 
 def told_parts(values: np.ndarray, what: str) -> np.ndarray:

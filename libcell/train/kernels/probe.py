@@ -44,13 +44,19 @@ def fit_probe(features: np.ndarray, y: np.ndarray, classes: int) -> Probe:
 
 
 def batch_probe(
-    features: np.ndarray, groups: np.ndarray, seed: int
+    features: np.ndarray, groups: np.ndarray, y: np.ndarray, seed: int
 ) -> dict[str, float | int] | None:
-    """How well a probe tells the group (plate, batch, donor) of rows from their features.
+    """How well a probe tells the group (plate, batch, donor) of rows from their features (n,p).
 
-    Cross-validated balanced accuracy beside chance, over groups with at least six rows. None
-    where there are not two such groups. Near 1, the features hold the batch as much as biology.
+    Cross-validated balanced accuracy beside chance, over groups with at least six rows. Each
+    class of `y` (n,) is centred first: groups hold classes in different shares, and that alone is
+    no fault of the features. None where there are not two such groups. Near 1, the features hold
+    the batch as much as biology.
     """
+    _, label = np.unique(y, return_inverse=True)
+    sums = np.zeros((label.max(initial=0) + 1, features.shape[1]))
+    np.add.at(sums, label, features)
+    features = features - (sums / np.maximum(np.bincount(label), 1)[:, None])[label]
     _, code, counts = np.unique(groups.astype(str), return_inverse=True, return_counts=True)
     kept = np.flatnonzero(counts[code] >= 2 * FOLDS)
     if len(kept) > ROWS:
@@ -58,10 +64,10 @@ def batch_probe(
     used = np.unique(code[kept])
     if len(used) < 2:
         return None
-    y = np.searchsorted(used, code[kept])
+    truth = np.searchsorted(used, code[kept])
     some = features[kept]
-    predicted = np.empty(len(y), np.int64)
-    for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(some, y):
-        predicted[test] = fit_probe(some[train], y[train], len(used)).predict(some[test])
-    return {"balanced_accuracy": balanced_accuracy(y, predicted), "chance": 1 / len(used),
-            "groups": len(used), "rows": len(y)}
+    found = np.empty(len(truth), np.int64)
+    for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(some, truth):
+        found[test] = fit_probe(some[train], truth[train], len(used)).predict(some[test])
+    return {"balanced_accuracy": balanced_accuracy(truth, found), "chance": 1 / len(used),
+            "groups": len(used), "rows": len(truth)}

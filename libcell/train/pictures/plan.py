@@ -56,7 +56,8 @@ def plan(path: Path, index: pa.Table, options: Any, seed: int) -> Plan:
         _require_two(y, split, classes)
     else:
         split = held_out.parts(y, groups, fractions=held_out.fractions_of(options.fractions),
-                               folds=options.folds, fold=options.fold, seed=seed)
+                               folds=options.folds, fold=options.fold, hold_out=options.hold_out,
+                               seed=seed)
     kept = _per_class(chosen, y, split, options.per_class, seed)
     return Plan(path, rows[kept], y[kept], classes, groups[kept], columns, split[kept])
 

@@ -25,6 +25,9 @@ def score_table(
     rows = [_row(m, found[m], found["intervals"].get(m), n, part) for m in OVERALL]
     rows += [_row(f"majority_{m}", v, None, n, part)
              for m, v in found["majority_baseline"].items() if isinstance(v, float)]
+    if found["batch_probe"]:
+        rows += [_row(f"batch_probe_{m}", float(v), None, found["batch_probe"]["rows"], part)
+                 for m, v in found["batch_probe"].items() if m != "rows"]
     for name, rival in rivals.items():
         rows += [_row(f"{name}_{m}", v, i, n, part) for m, (v, i) in rival.figures.items()]
         rows += [_row(f"{m}_over_{name}", v, i, n, part) for m, (v, i) in rival.ahead.items()]

@@ -59,8 +59,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path):
     assert not same(weights(one), weights(other))
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "adagrad", "rmsprop", "nadam",
-                                       "radam"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", *(
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in ("adam", "adagrad", "rmsprop", "nadam", "radam"))])
 def test_taking_up_a_checkpoint_of_every_optimizer(tmp_path, optimizer):
     """Stopped in the middle of the second epoch by an error of the task."""
     recipe = changed(optimizer=optimizer, epochs=2, schedule="cosine", lr=0.003)
@@ -113,6 +114,7 @@ def wait_for(condition, process):
     pytest.fail("it did not come that far within a minute")
 
 
+@pytest.mark.slow
 def test_two_processes_agree_with_one(tmp_path):
     """torchrun: each takes half of every batch; the weights move as with one process.
 

@@ -98,11 +98,15 @@ def test_the_batch_probe_finds_a_batch_and_no_more():
     groups = np.repeat(["p", "q", "r"], 60)
     clean = rng.normal(0, 1, (180, 10))
     shifted = clean + np.repeat([0, 3, 6], 60)[:, None]
-    found = batch_probe(shifted, groups, 0)
+    y = rng.integers(0, 2, 180)
+    found = batch_probe(shifted, groups, y, 0)
     assert found["balanced_accuracy"] > 0.95
     assert (found["chance"], found["groups"], found["rows"]) == (1 / 3, 3, 180)
-    assert batch_probe(clean, groups, 0)["balanced_accuracy"] < 0.5
-    assert batch_probe(clean, np.full(180, "p"), 0) is None
+    assert batch_probe(clean, groups, y, 0)["balanced_accuracy"] < 0.5
+    assert batch_probe(clean, np.full(180, "p"), y, 0) is None
+    mix = np.where(rng.random(180) < 0.8, groups, "q")  # a class per group, more or less
+    told = clean + 8 * (mix == "p")[:, None]
+    assert batch_probe(told, groups, mix, 0)["balanced_accuracy"] < 0.55
 
 
 def test_simple_features_see_size_shape_and_light():
