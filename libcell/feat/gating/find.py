@@ -42,7 +42,7 @@ def find(
     every = np.array(groups, dtype=object)
     found = []
     for group in dict.fromkeys(groups):
-        rows = np.array([g == group for g in every], bool)
+        rows = np.ones(len(every), bool) if group is None else every == group
         for one in wanted:
             threshold = _threshold(table, one, rows, how, group)
             found += [Gate(name, one.feature, one.operator, threshold, one.method, group)

@@ -46,7 +46,7 @@ def _panel(
         rows &= values > 0
     shown = values[rows]
     bounds = [g.threshold for g in gates if not log or g.threshold > 0]
-    low, high = _range(shown, bounds)
+    low, high = _range(shown, bounds, log)
     scale = _scale(low, high, log)
     counts, edges = np.histogram(scale(shown.clip(low, high)), BINS, (0.0, 1.0))
     top = max(int(counts.max(initial=0)), 1)
@@ -78,11 +78,15 @@ def _line(gate: Gate, shown: np.ndarray, x: float, k: int) -> dict[str, Any]:
             "right": x < WIDTH / 2}
 
 
-def _range(values: np.ndarray, bounds: Sequence[float]) -> tuple[float, float]:
-    """What the axis spans: nearly all values, and every threshold."""
-    ends = np.percentile(values, (OUTSIDE, 100 - OUTSIDE)).tolist() if len(values) else [0.0, 1.0]
-    low, high = min([ends[0], *bounds]), max([ends[1], *bounds])
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+def _range(values: np.ndarray, bounds: Sequence[float], log: bool) -> tuple[float, float]:
+    """What the axis spans: nearly all values, and every threshold; not 0 on a logarithmic one."""
+    ends = [float(v) for v in bounds] or [1.0]
+    if len(values):
+        ends += np.percentile(values, (OUTSIDE, 100 - OUTSIDE)).tolist()
+    low, high = min(ends), max(ends)
+    if high > low:
+        return low, high
+    return (low / 2, low * 2) if log else (low - 0.5, low + 0.5)
 
 
 def _scale(low: float, high: float, log: bool) -> Any:

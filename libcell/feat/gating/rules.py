@@ -69,8 +69,10 @@ def _parsed(text: str, pattern: re.Pattern[str], option: str, expected: str) -> 
         return Wanted(name, given["feature"], given["operator"], method, None, control or None)
     try:
         threshold = float(given["how"])
-    except ValueError as error:
-        raise UsageFault(f"{option} {text}: expected {expected}") from error
+    except ValueError:
+        threshold = np.nan
+    if not np.isfinite(threshold):
+        raise UsageFault(f"{option} {text}: expected {expected}")
     return Wanted(name, given["feature"], given["operator"], "manual", threshold)
 
 

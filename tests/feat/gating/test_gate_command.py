@@ -124,6 +124,16 @@ def test_the_picture_shows_every_distribution_and_threshold(tmp_path):
     assert "x & y: > 274.5 (otsu), 50%" in said
 
 
+@pytest.mark.parametrize("values", [[5.0] * 4, [0.0, -1, -2, -3], [1e-9, 1, 1e9, np.nan]])
+@pytest.mark.parametrize("log", [(), ("--log",)])
+def test_a_picture_of_anything(tmp_path, values, log):
+    stains(tmp_path, values, [0, 0, 0, 0])
+    for k, threshold in enumerate(("5", "-3", "0", "1e12")):
+        gate(tmp_path, "--gate", f"a={EDU}>{threshold}", *log, out=f"{k}.bundle")
+        text = (tmp_path / f"{k}.bundle" / "gates.svg").read_text()
+        assert ElementTree.fromstring(text) is not None and "nan" not in text.lower()
+
+
 # -- refusals ----------------------------------------------------------------------------------
 
 
@@ -131,6 +141,7 @@ def test_the_picture_shows_every_distribution_and_threshold(tmp_path):
     ((), 2, "no gate; give one or more"),
     (("--gate", "astro"), 2, "expected CLASS=COLUMN>600"),
     (("--gate", f"astro={EDU}>most"), 2, "expected CLASS=COLUMN>600"),
+    (("--gate", f"astro={EDU}>nan"), 2, "expected CLASS=COLUMN>600"),
     (("--gate", f"undefined={EDU}>3"), 2, "objects of no class"),
     (("--gate", f"a={EDU}>otsu", "--gates", "g.parquet"), 2, "leave out --gate"),
     (("--gate", f"a={EDU}>otsu", "--name", "Class"), 2, "must be called Metadata_"),
