@@ -28,7 +28,8 @@ def pack_boxes(
     told = told[: huffman.describe(bits, told)]
     if not len(told) or widths.max() > LIMIT:
         return 0
-    spare = np.empty(blocks.MOST, np.uint8)
+    plain = copies and pitch - widths.max() > blocks.SHORTEST  # rows stay as they are
+    spare = np.empty(0 if plain else blocks.MOST, np.uint8)
     at, done, read, again = blocks.begin(total, out), 0, 0, False
     if copies:
         done = places[0]

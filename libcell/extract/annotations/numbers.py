@@ -26,10 +26,12 @@ def polygons(
     first, stop); and whether an outline could be read (n,): it is a list of polygons of at least
     three points, all of x and y.
     """
-    room = 1
+    room, lists = 1, 1
     for i in range(len(spans)):
-        room += spans[i, 1] // 2
-    values, ends = np.empty(room), np.zeros(room + 1, np.int64)
+        for character in text[spans[i, 0] : spans[i, 0] + spans[i, 1]]:
+            room += character == _COMMA
+            lists += character == _OPEN
+    values, ends = np.empty(room + len(spans)), np.zeros(lists + 1, np.int64)
     parts, good = np.zeros((len(spans), 2), np.int64), np.zeros(len(spans), np.bool_)
     count, number = 0, 0
     for i in range(len(spans)):
@@ -39,7 +41,7 @@ def polygons(
         if good[i]:
             parts[i] = number, made[1]
             count, number = made
-    return values[:count].copy(), ends[: number + 1].copy(), parts, good
+    return values[:count], ends[: number + 1], parts, good
 
 
 @compiled

@@ -17,7 +17,8 @@ def decode_picture(path: Path) -> np.ndarray:
     found = readers.open_file(path)
     if len(found) != 1 or found[0].about.shape[0] > 1 or found[0].about.shape[2] > 1:
         raise DataError(f"image of several frames, planes or scenes: {path.name}")
-    return np.concatenate([found[0].read(c=c) for c in range(found[0].about.shape[1])])
+    planes = [found[0].read(c=c) for c in range(found[0].about.shape[1])]
+    return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
 
 def common_kind(kinds: Iterable[Kind], grey: bool) -> Kind:
