@@ -76,6 +76,7 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
     for compartment in given.compartments or labels.compartments_at(source):
         about = labels.open_labels(source, compartment).about
         labels.require_fit(about, image.about)
+        _require_span(image, given)
         for t in range(about.shape[0]):
             if about.shape[2] > 1:
                 tables.append(volume_table(source, image, keys, t, compartment, given))
@@ -87,6 +88,19 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
             scene = _scene(source, compartment, t, image, parts, given)
             tables.append(relations.beside(found, scene, relations.split(given.families)[1]))
     return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _require_span(image: Image, options: Options) -> None:
+    """DataError where grey levels would hang on the window: of floating point, measured in parts,
+    nobody knows the smallest and largest value."""
+    from libcell.errors import DataError
+    from libcell.feat.relations import split
+
+    about = image.about
+    if (max(about.shape[3:]) > LARGE and about.dtype.kind == "f" and options.texture_span == "type"
+            and "texture" in split(options.families)[0]):
+        raise DataError(f"{about.where}: textures of a large image in floating point need the "
+                        "values that grey levels span (--texture-span LOW,HIGH)")
 
 
 def _parts(
@@ -244,12 +258,12 @@ def volume_table(
 
 
 def _require(options: Options) -> None:
-    """UsageFault for a family that does not exist, and for a span that is none."""
+    """UsageFault for a family that does not exist and for settings that are none."""
     from libcell.feat import relations
     from libcell.feat.families import texture
 
     relations.require(options.families)
-    texture.limits(options.texture_span)
+    texture.require(options.texture_scales, options.texture_span)
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

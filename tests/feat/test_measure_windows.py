@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from hand_made import call, write_images, write_labels
 
-from libcell.data import objects
+from libcell.data import objects, tables
 from libcell.data.images import Source
 from libcell.feat import measure
 from libcell.simulate import simulate_field
@@ -44,3 +45,32 @@ def test_windows_change_nothing(stores, monkeypatch, window):
                                        err_msg=name)
         else:
             assert a.equals(b), name
+
+
+def test_a_large_image_in_floating_point_says_what_its_grey_levels_span(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "LARGE", 30)
+    pixels = np.random.default_rng(0).random((1, 1, 1, 40, 52), np.float32)
+    found = np.zeros((1, 1, 40, 52), np.uint32)
+    found[..., 5:20, 5:20], found[..., 25:38, 30:45] = 3, 4
+    images = write_images(tmp_path / "p.ome.zarr", {"": pixels})
+    labels = write_labels(tmp_path / "n.labels.ome.zarr", {"": {"nuclei": found}})
+    command = ("feat", "measure", labels, "--images", images, "-o")
+    assert "--texture-span LOW,HIGH" in call(*command, tmp_path / "a.parquet", code=65).said
+    call(*command, tmp_path / "b.parquet", "--texture-span", "0,1")
+    call(*command, tmp_path / "c.parquet", "--families", "shape,intensity")
+    assert tables.read(tmp_path / "b.parquet", "features").num_rows == 2
+
+
+def test_texture_settings_from_the_command_line(tmp_path):
+    pixels = np.random.default_rng(0).integers(1, 200, (1, 1, 1, 40, 52)).astype(np.uint8)
+    found = np.zeros((1, 1, 40, 52), np.uint32)
+    found[..., 5:20, 5:20] = 3
+    images = write_images(tmp_path / "p.ome.zarr", {"": pixels}, ("DNA",))
+    labels = write_labels(tmp_path / "n.labels.ome.zarr", {"": {"nuclei": found}})
+    command = ("feat", "measure", labels, "--images", images, "--families", "texture", "-o")
+    call(*command, tmp_path / "a.parquet", "--texture-scales", "1,5", "--texture-levels", "32")
+    names = tables.read(tmp_path / "a.parquet", "features").column_names
+    wanted = {f"Nuclei_Texture_Contrast_DNA_{k}_0{d}_32" for k in (1, 5) for d in range(4)}
+    assert wanted <= set(names)
+    for wrong in (("--texture-span", "7"), ("--texture-scales", "0")):
+        assert wrong[0] in call(*command, tmp_path / "b.parquet", *wrong, code=2).said

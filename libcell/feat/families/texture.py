@@ -73,6 +73,13 @@ def measure(
             for k, feature in enumerate(_cooccurrence.NAMES)}
 
 
+def require(scales: tuple[int, ...], span: str) -> None:
+    """UsageFault for settings that are none; levels are checked with the option."""
+    if not scales or min(scales) < 1:
+        raise UsageFault("--texture-scales: give distances of 1 px or more")
+    limits(span)
+
+
 def limits(span: str) -> tuple[float, float] | None:
     """The numbers that a span names, (0, 0) for each object's own; None where the image tells.
 
