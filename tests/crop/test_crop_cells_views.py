@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from hand_made import call, write_features, write_images, write_labels
 
+from libcell.crop.stores import fill
 from libcell.data import crops
 from libcell.data.crop_reader import CropReader
 from libcell.schema import validate
@@ -152,3 +153,26 @@ def test_provenance_names_the_table(dish):
     crop(folder, "--table", folder / "f.parquet")
     mark = json.loads((folder / "c.crops.zarr" / "zarr.json").read_text())["attributes"]
     assert [i["role"] for i in mark["provenance"]["inputs"]] == ["input", "images", "table"]
+
+
+@pytest.mark.parametrize("way", ["windows are not held", "two rows at a time", "uncompressed"])
+def test_how_crops_are_cut_and_packed_does_not_show(dish, monkeypatch, way):
+    """Held windows, or one after the other; packed, or as they are: the same crops."""
+    folder = dish[0]
+    args = ("--masks", "cells", "--size", 24, "--pad", "reflect")
+    crop(folder, *args)
+    if way == "windows are not held":
+        monkeypatch.setattr(fill, "HELD_BYTES", 1)
+    elif way == "two rows at a time":
+        monkeypatch.setattr(fill, "STEP", 2)
+        monkeypatch.setattr(crops, "CHUNK", 2)
+    crop(folder, *args, *(["--compression", "none"] if way == "uncompressed" else []),
+         out="b.crops.zarr")
+    one, other = (next(CropReader(folder / n, "cell").in_order(99))
+                  for n in ("c.crops.zarr", "b.crops.zarr"))
+    for ours, theirs in zip(one, other):
+        np.testing.assert_array_equal(ours, theirs)
+    store = crops.open_crops(folder / "b.crops.zarr")
+    np.testing.assert_array_equal(store.read(slice(0, 6))[0],
+                                  crops.open_crops(folder / "c.crops.zarr").read(slice(0, 6))[0])
+    assert bool(store.crops.compressors) == (way != "uncompressed") and store.masks.compressors
