@@ -123,20 +123,20 @@ def find(wanted: str, family: str) -> Weights:
     """
     known = KNOWN[family].get(wanted)
     if known:
-        return _cached(known, cache() / family / known.file)
-    path = Path(wanted)
-    if path.exists():
-        return Weights(path.absolute(), _digest(path))
+        return cached(known, family)
+    if Path(wanted).exists():
+        return given(Path(wanted))
     raise Unavailable(f"{wanted}: there is no such file, nor a known network of that name; "
                       f"known to {family} are {', '.join(KNOWN[family])}")
 
 
-def _digest(path: Path) -> str:
-    """Of a folder that of the names and contents of its files."""
+def given(path: Path) -> Weights:
+    """Weights by path; the digest of a folder is that of the names and contents of its files."""
     if path.is_file():
-        return digests.of_file(path)
-    return digests.of_json([[p.relative_to(path).as_posix(), digests.of_file(p)]
-                            for p in sorted(path.rglob("*")) if p.is_file()])
+        return Weights(path.absolute(), digests.of_file(path))
+    content = [[p.relative_to(path).as_posix(), digests.of_file(p)]
+               for p in sorted(path.rglob("*")) if p.is_file()]
+    return Weights(path.absolute(), digests.of_json(content))
 
 
 def command(known: Known, path: Path) -> str:
@@ -144,7 +144,9 @@ def command(known: Known, path: Path) -> str:
     return f"mkdir -p '{path.parent}' && curl -fL -o '{path}' {known.url}"
 
 
-def _cached(known: Known, path: Path) -> Weights:
+def cached(known: Known, family: str) -> Weights:
+    """A published file from the cache folder, its digest checked; Unavailable or DataError."""
+    path = cache() / family / known.file
     if not path.is_file():
         raise Unavailable(f"the weights {known.name} are not at {path}; get them with: "
                           f"{command(known, path)}")

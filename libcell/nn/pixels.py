@@ -67,8 +67,12 @@ def normalise(pixels: torch.Tensor, how: Mapping[str, Any]) -> torch.Tensor:
 def _percentiles(
     pixels: torch.Tensor, low: float, high: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two percentiles of each crop's channels (B,C,1,1): the nearest value in order."""
-    ordered = pixels.flatten(2).sort(dim=2).values  # torch.quantile stops at 16 million values
-    last = ordered.shape[2] - 1
-    found = (ordered[:, :, round(p / 100 * last)][..., None, None] for p in (low, high))
-    return next(found), next(found)
+    """Two percentiles of each crop's channels (B,C,1,1): the nearest value in order.
+
+    They lie near the ends, which topk finds in a fraction of the time that sorting all takes.
+    """
+    values = pixels.flatten(2)  # torch.quantile stops at 16 million of them
+    last = values.shape[2] - 1
+    below, above = round(low / 100 * last), last - round(high / 100 * last)
+    return (values.topk(below + 1, dim=2, largest=False).values[..., -1, None, None],
+            values.topk(above + 1, dim=2).values[..., -1, None, None])
