@@ -224,6 +224,27 @@ def test_nuclei_in_cells():
     assert back["Parent_Kernels"].tolist() == [0, 2]
 
 
+def test_nuclei_and_cytoplasm_meet_in_their_cell():
+    """They share no pixel; the mean of the nucleus over that of its cytoplasm is what moves."""
+    cells = squares((2, 2), (2, 30), (22, 2), side=16)
+    nuclei = squares((6, 6), (6, 34), (24, 50))
+    nuclei[26:29, 6:9] = nuclei[32:35, 12:15] = 8  # in two parts
+    nuclei[28:32, 10:13] = 9
+    cytoplasm = np.where(nuclei, 0, cells)
+    image = np.where(nuclei, 300.0, 100.0)
+    image[2:18, 30:46] = 50
+    scene = scene_of(nuclei, {"DNA": image}, {"cytoplasm": cytoplasm, "cells": cells})
+    values = relations.load("compartments").measure(scene)
+    assert values["Parent_Cytoplasm"].tolist() == [2, 4, 0, 6, 6]
+    ratio = values["Relation_MeanIntensityRatio_Cytoplasm_DNA"].tolist()
+    assert ratio[:2] == [3, 1] and np.isnan(ratio[2]) and ratio[3:] == [3, 3]
+    back = found("compartments", cytoplasm, {"DNA": image}, {"nuclei2": nuclei, "cells": cells})
+    assert back["Children_Nuclei2_Count"].tolist() == [1, 1, 2]
+    assert back["Parent_Nuclei2"].tolist() == [2, 4, 8]  # the larger of two
+    alone = found("compartments", nuclei, {}, {"cytoplasm": cytoplasm})
+    assert not alone["Parent_Cytoplasm"].any()
+
+
 def test_through_the_command(tmp_path):
     """Names as CellProfiler's, for each compartment its own; large images in windows alike."""
     nuclei = squares((6, 6), (6, 20), (28, 40))[None, None]
