@@ -86,20 +86,22 @@ def _write_crops(job: Job, options: Options, made: Plan, found: Found) -> None:
     import numpy as np
 
     from libcell.data import crops, groups, tables
+    from libcell.extract.annotations import plan as planning
     from libcell.extract.annotations.cut import Shape, fill_shard
     from libcell.extract.annotations.pixels import channel_names, common_kind
+    from libcell.run.workers import lost_workers
 
     kind = common_kind(found.kinds, options.grey)
     height, width = (n + 2 * options.pad for n in found.window)
     shape = Shape((height, width), options.pad, options.size, options.background == "black")
     groups.ensure(job.root)
     provenance = job.provenance()
-    parts = found.tables()
-    n = tables.write_parts(job.root / "index.parquet", parts, parts[0].schema, "objects",
-                           provenance)
+    table = job.pool.submit(planning.write_index, {
+        "parts": found.parts, "target": job.root / "index.parquet", "provenance": provenance})
+    n = found.total
     rows = crops.create(job.root, n, kind[0], shape.size, np.dtype(kind[1]))
     paths = {p.name: p.path for _, p in made.pictures}
-    images = [name for t in parts for name in t.column("Metadata_Image").to_pylist()]
+    images = found.pictures()
     blocks = [
         Block(f"crops {i} of {n}", {
             "root": job.root, "start": i, "pieces": tables.pieces(found.parts, i, min(i + rows, n)),
@@ -108,6 +110,8 @@ def _write_crops(job: Job, options: Options, made: Plan, found: Found) -> None:
         for i in range(0, n, rows)
     ]
     job.map_whole("crops", fill_shard, blocks)
+    with lost_workers():
+        table.result()
     left_out = job.leave_out(job.root, found.left, made.records, "annotations")
     crops.seal(job.root, n=n, channels=channel_names(kind), compartment=options.compartment,
                size=shape.size, pixel_size_um=None, provenance=provenance)

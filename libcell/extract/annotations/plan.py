@@ -138,6 +138,11 @@ class Found:
         schema = tables.unify(some).remove_metadata()
         return [tables.conform(t, schema) for t in some]
 
+    def pictures(self) -> list[str]:
+        """The picture of each object."""
+        return [name for file, _ in self.parts
+                for name in tables.read_part(file).column("Metadata_Image").to_pylist()]
+
 
 def gather(results: list[dict[str, Any]], folder: Path, made: Plan) -> Found:
     """The results of `index_pictures`, taken together."""
@@ -146,6 +151,14 @@ def gather(results: list[dict[str, Any]], folder: Path, made: Plan) -> Found:
     window = tuple(max((r["size"][i] for r in results), default=0) for i in (0, 1))
     kinds = sorted({(int(c), str(d)) for r in results for c, d in r["kinds"]})
     return Found(parts, left, kinds, window)  # type: ignore[arg-type]
+
+
+def write_index(
+    parts: list[tuple[Path, int]], target: Path, provenance: dict[str, Any]
+) -> int:
+    """Write the objects of some parts as one table; returns the rows."""
+    some = Found(parts, [], [], (0, 0)).tables()
+    return tables.write_parts(target, some, some[0].schema, "objects", provenance)
 
 
 def rows_of(parts: list[pa.Table]) -> dict[str, tuple[int, int]]:
