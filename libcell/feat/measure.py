@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 LARGE = 4096  # px; images with a longer side are measured window by window
+IN_PATCHES = ("intensity", "texture")  # the families that squares around objects have
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Options:
     texture_span: Annotated[str, Opt(
         "values that the levels span: type (0 to the pixel type's largest), object (0 to each "
         "object's largest) or LOW,HIGH")] = "type"
+    patch: Annotated[int | None, Opt(
+        "also intensity and texture of squares of so many px around the centroids, whatever lies "
+        "in them", least=1)] = None
 
 
 def run(job: Job, options: Options) -> None:
@@ -81,7 +85,7 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
             if about.shape[2] > 1:
                 tables.append(volume_table(source, image, keys, t, compartment, given))
                 continue
-            parts = _parts(source, compartment, t, about.shape)
+            parts = _parts(source, compartment, t, about.shape, given.patch or 0)
             found = pa.concat_tables(
                 [frame_table(frame, image, keys, t, compartment, given) for frame in parts()],
                 promote_options="permissive").sort_by("Metadata_Label")
@@ -104,12 +108,13 @@ def _require_span(image: Image, options: Options) -> None:
 
 
 def _parts(
-    source: Source, compartment: str, t: int, shape: tuple[int, ...]
+    source: Source, compartment: str, t: int, shape: tuple[int, ...], patch: int
 ) -> Callable[[], Iterable[Frame]]:
     """The windows of a frame; the one of a small frame, whose index serves all, is kept."""
+    margin = 1 + patch  # a pixel, since an image's rim is no edge of an object and a window's is
     if max(shape[3:]) > LARGE:
-        return lambda: _windows(source, compartment, t, shape)
-    whole = list(_windows(source, compartment, t, shape))
+        return lambda: _windows(source, compartment, t, shape, margin)
+    whole = list(_windows(source, compartment, t, shape, margin))
     return lambda: whole
 
 
@@ -119,17 +124,19 @@ def _scene(
 ) -> Scene:
     """One frame of one compartment, for what is measured beside other channels and objects."""
     from libcell.data import labels
-    from libcell.feat.relations import Scene
+    from libcell.feat.relations import Scene, kept
 
     chosen = [image.about.channel(c) for c in options.channels or image.about.channels]
+    shape = image.about.shape[3:]
     return Scene(
-        shape=image.about.shape[3:],
+        shape=shape,
         compartment=compartment,
         others=tuple(c for c in options.compartments or labels.compartments_at(source)
                      if c != compartment),
         channels=tuple(image.about.channels[c] for c in chosen),
-        labels=lambda name, y, x: labels.read_frame(source, name, t, y, x)[0],
-        pixels=lambda name, y, x: image.read(t=t, c=image.about.channel(name), y=y, x=x)[0],
+        labels=kept(lambda name, y, x: labels.read_frame(source, name, t, y, x)[0], shape),
+        pixels=kept(lambda name, y, x: image.read(t=t, c=image.about.channel(name), y=y, x=x)[0],
+                    shape),
         parts=parts,
     )
 
@@ -150,12 +157,13 @@ class Frame:
 
 
 def _windows(
-    source: Source, compartment: str, t: int, shape: tuple[int, ...]
+    source: Source, compartment: str, t: int, shape: tuple[int, ...], margin: int
 ) -> Iterator[Frame]:
     """A label image in parts: as a whole if it is small, else by windows.
 
     An object belongs to the window that holds the middle of its bounding box; the window is
-    widened until it holds the object whole, and other objects in it are left out.
+    widened until it holds the object whole, and `margin` px more where the image goes on; other
+    objects in it are left out.
     """
     from functools import partial
 
@@ -174,9 +182,8 @@ def _windows(
     middle = (found.boxes[:, :2] + found.boxes[:, 2:]) // 2 // objects.WINDOW
     for cell in np.unique(middle, axis=0):
         own = (middle == cell).all(axis=1)
-        # one pixel more, where the image goes on: its rim is no edge of an object, a window's is
-        low = np.maximum(found.boxes[own, :2].min(axis=0) - 1, 0)
-        high = np.minimum(found.boxes[own, 2:].max(axis=0) + 1, (height, width))
+        low = np.maximum(found.boxes[own, :2].min(axis=0) - margin, 0)
+        high = np.minimum(found.boxes[own, 2:].max(axis=0) + margin, (height, width))
         window = (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
         part = labels.read_frame(source, compartment, t, *window)[0]
         kept = np.where(np.isin(part, found.labels[own]), part, 0)
@@ -213,6 +220,9 @@ def frame_table(
         for family in per_channel:
             name = image.about.channels[c]
             columns |= _measured(family, frame, pixels, index, prefix, name, options)
+            if options.patch and family.NAME in IN_PATCHES:
+                squares = index.squares(options.patch)
+                columns |= _measured(family, frame, pixels, squares, "Patch", name, options)
     return tables.from_columns("features", columns)
 
 
