@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from sys import getrefcount
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -52,8 +53,9 @@ class CropReader:
     region's compartment. `size` (height, width) cuts the patches' middle out; `channels` are
     names, in the order wanted. DataError for what the store does not hold.
 
-    Arrays of a batch are the caller's for as long as it keeps them; what it has let go of is
-    used again, which spares the system the work of handing out fresh memory.
+    Arrays of a batch are the caller's for as long as it keeps them (a batch keeps the pool that
+    it is part of); what it has let go of is used again, which spares the system the work of
+    handing out fresh memory.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class CropReader:
         self._crops = open_chunks(store.crops, path)
         self._masks = open_chunks(store.mask_array(compartment), path, self._crops.step)
         self._spare: list[np.ndarray] = []
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -123,7 +126,6 @@ class CropReader:
         number = max(0, int(np.searchsorted(order.starts, start, "right")) - 1)
         spans = [(max(int(a), start), int(b))
                  for a, b in zip(order.starts[number:-1], order.starts[number + 1 :])]
-
         chunk = _Chunk(self._crops, self._masks, self.store)
         most = int(np.diff(order.starts).max(initial=0))
 
@@ -169,12 +171,13 @@ class CropReader:
 
         Whoever keeps a batch, or a view or a tensor of it, keeps a reference to its array.
         """
-        for i in range(len(self._spare)):
-            if _fits(self._spare[i], shape, dtype) and _holders(self._spare, i) == UNUSED:
-                return self._spare[i]
-        made = np.empty(shape, dtype)
-        self._spare = [*self._spare[-(SPARE - 1) :], made]
-        return made
+        with self._lock:  # two threads must not both find that nobody holds it
+            for i in range(len(self._spare)):
+                if _fits(self._spare[i], shape, dtype) and _holders(self._spare, i) == UNUSED:
+                    return self._spare[i]
+            made = np.empty(shape, dtype)
+            self._spare = [*self._spare[-(SPARE - 1) :], made]
+            return made
 
 
 def _fits(array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> bool:
@@ -239,10 +242,10 @@ def _corner(store: CropStore, size: tuple[int, int]) -> tuple[int, int]:
 
 def _compartment(store: CropStore, region: str) -> str:
     """The compartment whose masks a region shows; DataError if the store has none of it."""
-    if region in ("patch", "object"):
-        return store.compartments[0]
-    wanted = COMPARTMENTS.get(region, region)
     centre = store.compartments[0]
+    if region in ("patch", "object"):
+        return centre
+    wanted = COMPARTMENTS.get(region, region)
     if wanted not in store.compartments or (region == "nucleocentric" and wanted != centre):
         held = ", ".join(store.compartments)
         what = "is centred on" if region == "nucleocentric" else "holds masks of"

@@ -1,6 +1,7 @@
 """The second pass: one shard of crops, cut and written as a whole."""
 
 import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from libcell.data.shards import ShardWriter
 from libcell.data.tables import ROW_GROUP
 
 STEP = 4 * crops.CHUNK  # crops that are cut, then written: few enough for the processor's cache
+MASKS = "masks"  # the array of the objects' own
 HELD_BYTES = 128 * 2**20  # of windows that one task holds at once
 
 
@@ -46,26 +48,46 @@ def fill_shard(
     centres = np.column_stack([rows.column("y").to_numpy(), rows.column("x").to_numpy()])
     wanted = _wanted(rows, patches.corner(centres, size), cutting)
     every = list(places(rows, centres, size, cutting, sources))
-    pixel = 4 * (1 + len(cutting.further)) + store["crops"].shape[1] * store["crops"].dtype.itemsize
-    held = sum(place.pixels for place in every) * pixel <= HELD_BYTES
-    step = min(STEP if held else stop - start, stop - start)
+    held = sum(place.voxels for place in every) * _bytes_per_voxel(store, cutting) <= HELD_BYTES
+    step = min(STEP, rows.num_rows) if held else rows.num_rows
     windows = Windows(cutting, held)
     cut = np.empty((step, *store["crops"].shape[1:]), store["crops"].dtype)
     masks = {name: np.empty((step, *size), bool) for name in wanted.labels}
+    with _shard(root, start, store, cutting) as add:
+        for first in range(0, rows.num_rows, step):
+            last = min(first + step, rows.num_rows)
+            for place in every:
+                _cut_place(place.within(first, last), first, wanted, cutting, windows, cut, masks)
+            add(cut[: last - first], {name: found[: last - first] for name, found in masks.items()})
+    return {"n": rows.num_rows}
+
+
+def _bytes_per_voxel(store: Any, cutting: Cutting) -> int:
+    """Of an image's channels and its label images."""
+    array = store["crops"]
+    channels = array.shape[1] // (2 * cutting.around + 1)
+    return int(channels * array.dtype.itemsize + 4 * (1 + len(cutting.further)))
+
+
+@contextlib.contextmanager
+def _shard(
+    root: Path, start: int, store: Any, cutting: Cutting
+) -> Iterator[Callable[[np.ndarray, dict[str, np.ndarray]], None]]:
+    """A shard that is being written: gives a function that takes the next crops (n,C,H,W) and
+    masks (n,H,W) by array, in whole chunks but for the last."""
     with contextlib.ExitStack() as stack:
         shard = stack.enter_context(crops.shard(root, start))
         further = {name: stack.enter_context(ShardWriter(store[name], root, start))
-                   for name in masks if name != "masks"}
-        for first in range(0, stop - start, step):
-            last = min(first + step, stop - start)
-            for place in every:
-                _cut_place(place.within(first, last), first, wanted, cutting, windows, cut, masks)
-            for i in range(0, last - first, crops.CHUNK):
-                some = slice(i, min(i + crops.CHUNK, last - first))
-                shard.add(cut[some], masks["masks"][some])
+                   for name in map(crops.mask_name, cutting.further)}
+
+        def add(cut: np.ndarray, masks: dict[str, np.ndarray]) -> None:
+            for first in range(0, len(cut), crops.CHUNK):
+                some = slice(first, first + crops.CHUNK)
+                shard.add(cut[some], masks[MASKS][some])
                 for name, writer in further.items():
                     writer.add(masks[name][some])
-    return {"n": stop - start}
+
+        yield add
 
 
 def _rows(path: Path, start: int, stop: int) -> pa.Table:
@@ -82,7 +104,7 @@ def _wanted(rows: pa.Table, corners: np.ndarray, cutting: Cutting) -> Wanted:
     depth = np.tile([0.0, 0.0, 1.0], (rows.num_rows, 1))
     if "z" in rows.column_names:
         depth = np.column_stack([rows.column(n).to_numpy() for n in ("z", "z0", "z1")])
-    columns = {"masks": "Metadata_Label"}
+    columns = {MASKS: "Metadata_Label"}
     columns |= {crops.mask_name(name): partner_column(name) for name in cutting.further}
     found = {name: rows.column(column).fill_null(2**32 - 1).to_numpy().astype(np.uint32)
              for name, column in columns.items()}

@@ -25,12 +25,14 @@ class Place(NamedTuple):
     channels: list[int]
     t: int
     rows: np.ndarray
+    depth: int
     y: slice
     x: slice
 
     @property
-    def pixels(self) -> int:
-        return (self.y.stop - self.y.start) * (self.x.stop - self.x.start)
+    def voxels(self) -> int:
+        """Of one channel."""
+        return self.depth * (self.y.stop - self.y.start) * (self.x.stop - self.x.start)
 
     def within(self, start: int, stop: int) -> "Place":
         """The same with its rows from start to stop alone."""
@@ -57,7 +59,7 @@ def places(
         about = cutting.image(source).about
         y, x = patches.window(centres[some], size, about.shape[3:])
         yield Place(number, source, compartment, cutting.numbers(about), int(keys[1][some[0]]),
-                    np.sort(some), y, x)
+                    np.sort(some), about.shape[2], y, x)
 
 
 class Windows:
