@@ -22,9 +22,9 @@ import pyarrow as pa
 from libcell.errors import UsageFault
 from libcell.feat import families
 from libcell.feat._folder import Folder
-from libcell.feat.relations._scene import Part, Scene
+from libcell.feat.relations._scene import Part, Scene, kept
 
-__all__ = ["Part", "Scene", "beside", "load", "names", "require"]
+__all__ = ["Part", "Scene", "beside", "kept", "load", "names", "require", "split"]
 
 
 FOLDER = Folder(__name__, __path__)

@@ -8,6 +8,7 @@ import numpy as np
 
 from libcell.feat.families import ObjectIndex
 
+SMALL = 2048 * 2048  # px
 
 class Part(Protocol):
     """Objects in a window (y, x slices of the frame) that holds them whole: labels (h,w)."""
@@ -18,6 +19,25 @@ class Part(Protocol):
     def window(self) -> tuple[slice, slice]: ...
     @property
     def index(self) -> ObjectIndex: ...
+
+
+Read = Callable[[str, slice, slice], np.ndarray]
+
+
+def kept(read: Read, shape: tuple[int, int]) -> Read:
+    """The same reader; of a frame of up to SMALL px it keeps what it has read, because several
+    relations ask for the same."""
+    known: dict[tuple[str, int, int, int, int], np.ndarray] = {}
+    if shape[0] * shape[1] > SMALL:
+        return read
+
+    def again(name: str, y: slice, x: slice) -> np.ndarray:
+        key = (name, y.start, y.stop, x.start, x.stop)
+        if key not in known:
+            known[key] = read(name, y, x)
+        return known[key]
+
+    return again
 
 
 @dataclass(frozen=True)
@@ -37,6 +57,6 @@ class Scene:
     compartment: str
     others: tuple[str, ...]
     channels: tuple[str, ...]
-    labels: Callable[[str, slice, slice], np.ndarray]
-    pixels: Callable[[str, slice, slice], np.ndarray]
+    labels: Read
+    pixels: Read
     parts: Callable[[], Iterable[Part]]
