@@ -1,0 +1,1 @@
+"""Embeddings of crops: which network, what it sees, block by block."""
