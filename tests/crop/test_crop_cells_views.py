@@ -1,6 +1,7 @@
 """What cell-crop cells adds to pixels and mask: partners, depth, classes; on real nuclei too."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from hand_made import call, write_features, write_images, write_labels
 from libcell.crop.stores import fill
 from libcell.data import crops
 from libcell.data.crop_reader import CropReader
+from libcell.errors import DataError
 from libcell.schema import validate
 
 
@@ -58,6 +60,17 @@ def test_one_store_serves_every_region(dish):
                 np.testing.assert_array_equal(mask, inside)
                 want = want * inside
             np.testing.assert_array_equal(got, want)
+
+
+def test_masks_that_are_missing_are_named(dish):
+    """By validation, and by whoever reads them."""
+    folder = dish[0]
+    crop(folder, "--masks", "cells", "--size", 8)
+    shutil.rmtree(folder / "c.crops.zarr" / "masks_cells")
+    faults = [v.fault for v in validate.validate(folder / "c.crops.zarr")]
+    assert faults == ["array is missing"]
+    with pytest.raises(DataError, match="holds no masks of 'cells'"):
+        CropReader(folder / "c.crops.zarr", "cell")
 
 
 def test_a_compartment_that_is_not_there(dish):
