@@ -103,9 +103,7 @@ def _kept(n: int, channels: int, drop: float, like: Tensor) -> Tensor:
     return kept.to(like.dtype)[..., None, None]
 
 
-def mixed(
-    pixels: Tensor, alpha: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def mixed(pixels: Tensor, alpha: float) -> tuple[Tensor, Tensor, Tensor]:
     """Mixup (Zhang et al. 2018): pixels mixed with a permuted batch, that permutation, and the
     first part's weight in each item (B,)."""
     concentration = torch.tensor(alpha, device=pixels.device)

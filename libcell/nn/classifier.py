@@ -28,8 +28,8 @@ def build(network: Mapping[str, Any], classes: int) -> Classifier:
     """An untrained classifier from the card's `network`: backbone, channels, size_px, head."""
     height, width = network["size_px"]
     backbone = backbones.build(network["backbone"], network["channels"], (height, width))
-    width = int(backbone.num_features)  # type: ignore[arg-type]
-    head = heads.build(network["head"]["name"], width, classes, network["head"]["options"])
+    features = int(backbone.num_features)  # type: ignore[arg-type]
+    head = heads.build(network["head"]["name"], features, classes, network["head"]["options"])
     return Classifier(backbone, head)
 
 

@@ -9,10 +9,11 @@ from libcell.run.method import Method, Opt
 from libcell.train.engine.options import TrainingOptions
 
 if TYPE_CHECKING:
-    import torch
+    from pathlib import Path
 
     from libcell.nn.classifier import Classifier
     from libcell.run.job import Job
+    from libcell.train.engine.fit import Fitted
     from libcell.train.pictures.plan import Plan
     from libcell.train.pictures.task import Lesson
 
@@ -97,46 +98,59 @@ class Options(TrainingOptions):
 
 def run(job: Job, options: Options) -> None:
     """Split, train, set the temperature, score on what was held out, save."""
-    from libcell.data import crops, models
-    from libcell.errors import UsageFault
+    from libcell.data import crops
     from libcell.train.engine.extra import require
 
     require(job.command, "timm", "torchvision")
-    path, *others = job.inputs.paths("crops")
-    if others:
-        raise UsageFault(f"{len(others) + 1} inputs; cell-train cnn learns from one crop store")
+    path = _store(job)
 
-    from libcell.train.engine import history
     from libcell.train.engine.fit import fit
     from libcell.train.engine.recipe import Recipe
-    from libcell.train.pictures import baselines, contract, plan
+    from libcell.train.pictures import contract, plan
     from libcell.train.pictures.task import CropClasses
 
     made = plan.plan(path, crops.open_crops(path).index(), options, job.seed)
     leaks = plan.audit(made, options.leaky)
     fed = contract.make(path, options, made.rows[made.of("train")])
-    device = _device(job)
     network, shape = _network(options, fed, len(made.classes), job.seed)
     task = CropClasses(network, made, fed, _lesson(options), job.seed)
     fitted = fit(task, Recipe.of(options), job, seed=job.seed)
-    if not fitted.first:
-        return
-    held = _judged(network, made, fed, job.seed, device)
-    if not options.no_baselines:
-        models.save_tensors(job.root, baselines.FILE, baselines.fit(
-            made, fed, shape, job.seed, device, job.pool.width))
+    if fitted.first:
+        _save(job, options, made, fitted, {"input": fed, "network": shape,
+                                           "split": made.card(leaks)})
+
+
+def _store(job: Job) -> Path:
+    from libcell.errors import UsageFault
+
+    path, *others = job.inputs.paths("crops")
+    if others:
+        raise UsageFault(f"{len(others) + 1} inputs; cell-train cnn learns from one crop store")
+    return path
+
+
+def _save(job: Job, options: Options, made: Plan, fitted: Fitted, known: dict[str, Any]) -> None:
+    """Judge the trained network, write the model, say how good it is."""
+    import torch
+
+    from libcell.data import models
+    from libcell.run import devices
+    from libcell.train.engine import history
+    from libcell.train.pictures import baselines, verdict
+
+    device = torch.device(devices.resolve(job.device))
     card = {
         "provenance": job.provenance(),
         "architecture": f"{options.backbone}+{options.head.partition(':')[0]}",
         "classes": made.classes.tolist(),
         "target": options.target,
-        "input": fed,
-        "network": shape,
         "training_data": job.inputs.digest()["digest"],
-        "split": made.card(leaks),
         "training": {"epoch": fitted.epoch, "epochs": fitted.epochs},
         "seed": job.seed,
-    } | held
+    } | known | verdict.verdict(fitted.network, made, known["input"], job.seed, device)
+    if not options.no_baselines:
+        models.save_tensors(job.root, baselines.FILE, baselines.fit(
+            made, known["input"], known["network"], job.seed, device, job.pool.width))
     history.write(job.root, fitted.history, job.provenance())
     models.save(job.root, fitted.tensors(), card)
     for warning in card["split"]["warnings"]:
@@ -208,39 +222,6 @@ def _lesson(options: Options) -> Lesson:
     half = options.precision == "bf16"
     return Lesson(options.batch, varied, options.mixup, options.label_smoothing, options.balance,
                   options.monitor, torch.channels_last if half else torch.contiguous_format)
-
-
-def _device(job: Job) -> torch.device:
-    import torch
-
-    from libcell.run import devices
-
-    return torch.device(devices.resolve(job.device))
-
-
-def _judged(
-    network: Classifier, made: Plan, fed: dict[str, Any], seed: int, device: torch.device
-) -> dict[str, Any]:
-    """Calibration and metrics for the card: the temperature is the validation part's; the batch
-    probe asks what the features of held-out crops hold of their group."""
-    import numpy as np
-
-    from libcell.train.kernels import held_out, probe, temperature
-    from libcell.train.pictures import judge
-
-    places = np.flatnonzero(made.split != "train")
-    network.to(device)
-    rows, groups = made.rows[places], made.groups[places]
-    scores = judge.scores(network, made.path, fed, rows, device, len(made.classes))
-    features = judge.scores(network.backbone, made.path, fed, rows, device, 0)
-    network.to("cpu")
-    validation = made.split[places] == "validation"
-    y = made.y[places]
-    found = temperature.fit_temperature(scores[validation], y[validation])
-    figures = held_out.figures(temperature.probabilities(scores, found), y, made.classes,
-                               made.split[places], groups, seed)
-    return {"calibration": {"temperature": found, "rows": int(validation.sum())},
-            "metrics": figures, "batch_probe": probe.batch_probe(features, groups, y, seed)}
 
 
 METHOD = Method(

@@ -48,14 +48,6 @@ class Launch:
             values /= self.world
         return values
 
-    def any(self, truth: bool) -> bool:
-        """Whether it is so in any process."""
-        if self.world == 1:
-            return truth
-        flag = torch.tensor(float(truth), device=self.device)
-        dist.all_reduce(flag)
-        return bool(flag.item() > 0)
-
 
 @contextlib.contextmanager
 def joined(wanted: str) -> Iterator[Launch]:

@@ -1,7 +1,7 @@
 """The learning rate at each step, as a factor of the highest."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from libcell.train.engine.recipe import Recipe
 
@@ -30,7 +30,7 @@ class Schedule:
     higher: bool = False
     plateau: float = 1.0
     best: float | None = None
-    waited: int = field(default=0)
+    waited: int = 0
 
     def factor(self, step: int) -> float:
         """At `step`, counted from 0 over all epochs."""
