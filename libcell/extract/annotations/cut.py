@@ -1,5 +1,6 @@
 """The second pass: crops, shard by shard."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +76,12 @@ class _Cutter:
         self._crops = np.zeros((crops.CHUNK, kind[0], *shape.size), kind[1])
         self._masks = np.zeros((crops.CHUNK, *shape.size), bool)
         self._dirty = slice(0)
-        window = Window(*shape.window, shape.pad, kind[0], self._crops.itemsize)
-        self._packer = Packer(window, crops.CHUNK, boxes, _corners(boxes, shape), runs)
+
+    @functools.cached_property
+    def _packer(self) -> Packer:
+        shape = self._shape
+        window = Window(*shape.window, shape.pad, self._kind[0], self._crops.itemsize)
+        return Packer(window, crops.CHUNK, self._boxes, _corners(self._boxes, shape), self._runs)
 
     def frames(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray] | None:
         """Crops and masks as zstd frames, where there are such."""
