@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from libcell.data.image import Image
     from libcell.data.images import Source
+    from libcell.data.objects import Scan
     from libcell.feat.families import ObjectIndex
     from libcell.feat.relations import Scene
     from libcell.run.inputs import Inputs
@@ -110,12 +111,20 @@ def _require_span(image: Image, options: Options) -> None:
 def _parts(
     source: Source, compartment: str, t: int, shape: tuple[int, ...], patch: int
 ) -> Callable[[], Iterable[Frame]]:
-    """The windows of a frame; the one of a small frame, whose index serves all, is kept."""
+    """A label image in parts: as a whole if it is small, and its index serves all; else by
+    windows, which are read anew each time."""
+    from functools import partial
+
+    from libcell.data import labels, objects
+
+    read = partial(labels.read_frame, source, compartment, t)
+    if max(shape[3:]) <= LARGE:
+        window = (slice(0, shape[3]), slice(0, shape[4]))
+        whole = [Frame(read()[0], (0, 0), window)]
+        return lambda: whole
+    found = objects.scan(read, shape[2:])
     margin = 1 + patch  # a pixel, since an image's rim is no edge of an object and a window's is
-    if max(shape[3:]) > LARGE:
-        return lambda: _windows(source, compartment, t, shape, margin)
-    whole = list(_windows(source, compartment, t, shape, margin))
-    return lambda: whole
+    return lambda: _windows(read, found, shape[3:], margin)
 
 
 def _scene(
@@ -157,35 +166,27 @@ class Frame:
 
 
 def _windows(
-    source: Source, compartment: str, t: int, shape: tuple[int, ...], margin: int
+    read: Callable[[slice, slice], np.ndarray], found: Scan, shape: tuple[int, ...], margin: int
 ) -> Iterator[Frame]:
-    """A label image in parts: as a whole if it is small, else by windows.
+    """The objects that a scan found, in windows.
 
     An object belongs to the window that holds the middle of its bounding box; the window is
     widened until it holds the object whole, and `margin` px more where the image goes on; other
     objects in it are left out.
     """
-    from functools import partial
-
     import numpy as np
 
-    from libcell.data import labels, objects
+    from libcell.data import objects
 
-    height, width = shape[3:]
-    if max(height, width) <= LARGE:
-        whole = (slice(0, height), slice(0, width))
-        yield Frame(labels.read_frame(source, compartment, t)[0], (0, 0), whole)
-        return
-    found = objects.scan(partial(labels.read_frame, source, compartment, t), shape[2:])
     if not len(found.labels):
         yield Frame(np.zeros((0, 0), np.uint32), (0, 0), (slice(0, 0), slice(0, 0)))
     middle = (found.boxes[:, :2] + found.boxes[:, 2:]) // 2 // objects.WINDOW
     for cell in np.unique(middle, axis=0):
         own = (middle == cell).all(axis=1)
         low = np.maximum(found.boxes[own, :2].min(axis=0) - margin, 0)
-        high = np.minimum(found.boxes[own, 2:].max(axis=0) + margin, (height, width))
+        high = np.minimum(found.boxes[own, 2:].max(axis=0) + margin, shape)
         window = (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
-        part = labels.read_frame(source, compartment, t, *window)[0]
+        part = read(*window)[0]
         kept = np.where(np.isin(part, found.labels[own]), part, 0)
         yield Frame(kept, (int(low[0]), int(low[1])), window)
 

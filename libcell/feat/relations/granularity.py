@@ -54,14 +54,17 @@ def columns(channels: Sequence[str], others: Sequence[str]) -> list[Column]:
 def measure(scene: Scene) -> dict[str, np.ndarray]:
     """The spectrum of every object in every channel of the scene."""
     small = scene.shape[0] // STEP, scene.shape[1] // STEP
-    shares = [_share(part, scene.shape, small) for part in scene.parts()]
+    shares, means = [], []
+    for part in scene.parts() if scene.channels else ():
+        shares.append(_share(part, scene.shape, small))
+        means.append(np.column_stack(
+            [_mean(part, scene.pixels(c, *part.window)) for c in scene.channels]))
+    before = by_label([s.labels for s in shares], means) if shares else np.zeros((0, 0))
     found: dict[str, np.ndarray] = {}
-    for channel in scene.channels:
-        before = by_label([s.labels for s in shares],
-                          [_mean(scene, part, channel) for part in scene.parts()])
+    for c, channel in enumerate(scene.channels):
         spectrum = np.full((len(before), SIZES), np.nan)
         if min(small) >= 2 and len(before):
-            _fill(spectrum, before, _small(scene, channel, small), shares)
+            _fill(spectrum, before[:, c : c + 1], _small(scene, channel, small), shares)
         for k in range(SIZES):
             found[f"Granularity_{k + 1}_{channel}"] = spectrum[:, k]
     return found
@@ -73,12 +76,12 @@ def _share(part: Part, shape: tuple[int, int], small: tuple[int, int]) -> Share:
     return Share(part.index.labels, *weights(part.index.by_run, origin, scale, small))
 
 
-def _mean(scene: Scene, part: Part, channel: str) -> np.ndarray:
-    """Mean of each object's finite pixels (n,1)."""
-    values = part.index.values(scene.pixels(channel, *part.window))
+def _mean(part: Part, image: np.ndarray) -> np.ndarray:
+    """Mean of each object's finite pixels (n,) in the window's image."""
+    values = part.index.values(image)
     finite = np.isfinite(values)
     total = part.index.each.sum(np.where(finite, values, 0.0))
-    return np.asarray(total / np.maximum(part.index.each.sum(finite), 1))[:, None]
+    return np.asarray(total / np.maximum(part.index.each.sum(finite), 1))
 
 
 def _small(scene: Scene, channel: str, small: tuple[int, int]) -> np.ndarray:

@@ -52,7 +52,9 @@ def _places(
     values = values[finite]
     total = each.sum(values)
     mass = np.where(total == 0, np.nan, total)
-    first = each.first(values == each.spread(largest))
+    brightest = np.flatnonzero(values == each.spread(largest))
+    _, among = np.unique(each.owner[brightest], return_index=True)
+    first = brightest[among]
     found, away = {}, np.zeros(len(index))
     for axis in "XYZ":
         k = "ZYX".index(axis)
@@ -62,8 +64,8 @@ def _places(
         shift = each.sum((place - each.spread(middle)) * values) / mass
         away += (shift * index.apart[k]) ** 2
         found[f"Location_CenterMassIntensity_{axis}"] = middle + shift + index.origin[k]
-        brightest = np.full(len(index), np.nan)
-        brightest[each.counts > 0] = place[first] + index.origin[k]
-        found[f"Location_MaxIntensity_{axis}"] = brightest
+        top = np.full(len(index), np.nan)
+        top[each.counts > 0] = place[first] + index.origin[k]
+        found[f"Location_MaxIntensity_{axis}"] = top
     found["Intensity_MassDisplacement"] = np.sqrt(away)
     return found
