@@ -19,16 +19,13 @@ class ObjectIndex:
 
     mask     (Y,X) uint32, the label image
     labels   (n,) int64, ascending; they need not be contiguous
-    by_run   all of it as `Runs`
-    runs     groups of runs by object, in raster order
-    run_y, run_x0, run_x1   (r,) int64, row and columns of each run, the end exclusive
+    by_run   its runs of pixels along x, what compiled loops are handed
     y0, x0, y1, x1          (n,) int64, bounding boxes, the end exclusive
     each     groups of pixels by object, in raster order
     pixels   (p,) int64, flat positions in the label image
     y, x     (p,) int64, position of each pixel
     edge     (p,) bool, pixels that touch another label or background to the left, right, above
              or below; the image's rim is no edge (scikit-image's find_boundaries, "inner")
-    outline  (p,) bool, the same with the image's rim as an edge
     hulls    convex hulls, see `Hulls`
     moments  of the masks, see `Moments`
     """
@@ -37,7 +34,6 @@ class ObjectIndex:
         self.mask = mask
         self.labels = labels
         self.by_run = by_run
-        self.run_y, self.run_x0, self.run_x1 = by_run.y, by_run.x0, by_run.x1
         self.y0, self.x0, self.y1, self.x1 = by_run.box.T
 
     @classmethod
@@ -60,10 +56,6 @@ class ObjectIndex:
         return len(self.labels)
 
     @cached_property
-    def runs(self) -> Groups:
-        return Groups(np.diff(self.by_run.first))
-
-    @cached_property
     def each(self) -> Groups:
         return Groups(self.by_run.area)
 
@@ -73,23 +65,17 @@ class ObjectIndex:
 
     @cached_property
     def y(self) -> np.ndarray:
-        return np.repeat(self.run_y, self.run_x1 - self.run_x0)
+        return np.repeat(self.by_run.y, self.by_run.x1 - self.by_run.x0)
 
     @cached_property
     def x(self) -> np.ndarray:
-        lengths = self.run_x1 - self.run_x0
+        lengths = self.by_run.x1 - self.by_run.x0
         before = np.cumsum(lengths) - lengths
-        return np.arange(lengths.sum()) + np.repeat(self.run_x0 - before, lengths)
+        return np.arange(lengths.sum()) + np.repeat(self.by_run.x0 - before, lengths)
 
     @cached_property
     def edge(self) -> np.ndarray:
         return _edge(self.mask, self.by_run)
-
-    @cached_property
-    def outline(self) -> np.ndarray:
-        height, width = self.mask.shape
-        rim = (self.y == 0) | (self.x == 0) | (self.y == height - 1) | (self.x == width - 1)
-        return self.edge | rim
 
     @cached_property
     def hulls(self) -> Hulls:
