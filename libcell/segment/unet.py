@@ -41,6 +41,8 @@ class Options:
         choices=("model's", "bright", "always", "never"))] = "model's"
     threshold: Annotated[float, Opt("probability from which a pixel is cell; higher is stricter",
                                     least=0.1, most=1)] = 0.5
+    score: Annotated[float, Opt("mean probability of a cell's pixels from which it is kept",
+                                least=0, most=1)] = 0.75
     tta: Annotated[str, Opt("mean over the image turned and mirrored: flips takes 4 times as long, "
                             "all 8 times", choices=("none", "flips", "all"))] = "none"
     max_radius: Annotated[int | None, Opt("a cell's pixels are no further from its centre "
@@ -93,6 +95,7 @@ def parameters(options: Options, device: str) -> tuple[NetworkParams, str]:
         model=path, device=devices.resolve(device), channels=tuple(channels), pmin=pmin, pmax=pmax,
         invert=card.invert if options.invert == "model's" else options.invert,
         flat=card.shape.ndim == 2, least=round(options.threshold * 255),
+        score=round(options.score * 255),
         reach_px=options.max_radius or card.reach_px, turns=options.tta,
         min_area_px=options.min_area or card.min_area_px, max_area_px=options.max_area,
         clear_border=options.clear_border)

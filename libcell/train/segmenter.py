@@ -39,7 +39,7 @@ class Options(TrainingOptions):
         "epoch; 0: the last one is kept", least=0, most=0.9)] = 0.15
     size: Annotated[int, Opt("rows and columns of a crop", least=64)] = 256
     depth: Annotated[int, Opt("planes of a crop, where images have several", least=1)] = 8
-    crops: Annotated[int, Opt("crops of an epoch", least=1)] = 512
+    crops: Annotated[int, Opt("crops of an epoch", least=1)] = 256
     scale: Annotated[float, Opt("crops are up to this many times larger or smaller than the image",
                                 least=1, most=4)] = 1.5
     invert: Annotated[str, Opt(
@@ -51,7 +51,7 @@ class Options(TrainingOptions):
                              "60 px and more, four times as fast", choices=("2", "4"))] = "2"
     widths: Annotated[tuple[int, ...], Opt("channels of the network's levels")] = (32, 64, 128, 192)
     epochs: Annotated[int, Opt("passes of --crops crops", least=1)] = 60
-    batch: Annotated[int, Opt("crops of one step", least=1)] = 8
+    batch: Annotated[int, Opt("crops of one step", least=1)] = 4
     lr: Annotated[float, Opt("learning rate at its highest", least=0)] = 5e-3
     weight_decay: Annotated[float, Opt("pull of the weights towards zero", least=0)] = 0.01
     clip: Annotated[float | None, Opt("longest gradient", least=0)] = 1.0

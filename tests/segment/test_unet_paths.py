@@ -5,7 +5,7 @@ import pytest
 
 from libcell.segment.kernels.window import Box
 from libcell.segment.network import centres, patches, paths
-from libcell.segment.network.pieces import largest_pieces
+from libcell.segment.network.pieces import sound
 from libcell.simulate import simulate_field
 
 
@@ -94,6 +94,10 @@ def test_each_object_keeps_its_largest_piece():
                          [0, 0, 0, 0, 7],
                          [0, 0, 0, 0, 0],
                          [0, 0, 0, 0, 9]])
-    np.testing.assert_array_equal(largest_pieces(given), expected)
-    np.testing.assert_array_equal(largest_pieces(given[None]), expected[None])
-    assert not largest_pieces(np.zeros((3, 4), np.int64)).any()
+    even = np.full(given.shape, 200, np.uint8)
+    np.testing.assert_array_equal(sound(given, even, 0), expected)
+    np.testing.assert_array_equal(sound(given[None], even[None], 200), expected[None])
+    assert not sound(given, even, 201).any()
+    even[0, 3] = 190
+    assert np.unique(sound(given, even, 198)).tolist() == [0, 5, 9]
+    assert not sound(np.zeros((3, 4), np.int64), even[:3, :4], 0).any()

@@ -26,8 +26,9 @@ def blobs(shape, seed=0):
 
 
 def segment(folder, *args, images="p.ome.zarr", out="n.labels.ome.zarr", code=0):
+    """Drawn weights are sure of nothing, so objects of any score are kept."""
     return call("segment", "unet", folder / images, "-m", folder / "s.model",
-                "-o", folder / out, *args, code=code)
+                "-o", folder / out, "--score", 0, *args, code=code)
 
 
 def read(folder, group="", t=0, compartment="nuclei", out="n.labels.ome.zarr"):
@@ -149,6 +150,7 @@ def test_turns_probability_size_and_border(tmp_path):
     counts, areas = {}, np.zeros(0)
     for name, args in {"plain": (), "strict": ("--threshold", 0.7), "large": ("--min-area", 60),
                        "small": ("--max-area", 90), "inner": ("--clear-border",),
+                       "sure": ("--score", 0.7),
                        "turned": ("--tta", "all"), "mirrored": ("--tta", "flips")}.items():
         out = f"{name}.labels.ome.zarr"
         counts[name] = segment(tmp_path, *args, out=out).records[-2]["n"]
@@ -156,6 +158,7 @@ def test_turns_probability_size_and_border(tmp_path):
         assert areas.size == counts[name] and (areas > 0).all()
         assert areas.min(initial=999) >= (60 if name == "large" else 20)
         assert name != "small" or areas.max(initial=0) <= 90
+    assert 0 < counts["sure"] < counts["plain"]
     assert 0 < counts["inner"] < counts["plain"] and counts["large"] < counts["plain"]
     edge = read(tmp_path, out="inner.labels.ome.zarr")[0]
     assert not any(e.any() for e in (edge[0], edge[-1], edge[:, 0], edge[:, -1]))

@@ -24,7 +24,7 @@ from libcell.segment.kernels.counting import count_roots, final_ids, relabel
 from libcell.segment.kernels.window import Box
 from libcell.segment.network import centres, patches, paths
 from libcell.segment.network.model import load_network
-from libcell.segment.network.pieces import largest_pieces
+from libcell.segment.network.pieces import sound
 from libcell.segment.tiles.cut import flat, stacked
 from libcell.segment.tiles.frame import Frame
 from libcell.segment.tiles.passes import keep_roots
@@ -42,6 +42,7 @@ class NetworkParams:
                       `contrast.levels`
     flat              the network knows single planes
     least             probability from which a pixel is cell, in 1/255
+    score             mean probability from which an object is one, in 1/255
     reach_px          how far a cell's pixels may be from its centre
     turns             key of `patches.TURNS`
     min_area_px, max_area_px, clear_border   which objects remain
@@ -55,6 +56,7 @@ class NetworkParams:
     invert: str
     flat: bool
     least: int
+    score: int
     reach_px: int
     turns: str
     min_area_px: int
@@ -116,7 +118,7 @@ def segment_frame(image: Image, t: int, params: NetworkParams) -> tuple[np.ndarr
             made = runner.predict(lambda rows, columns: pixels[:, :, rows, columns], shape, y, x)
             maps[:, :, y : y + made.shape[2], x : x + made.shape[3]] = made
         halved = runner.halved
-    roots = largest_pieces(flat(roots_of(maps, Box.whole(shape), params)))
+    roots = flat(sound(roots_of(maps, Box.whole(shape), params), maps[0], params.score))
     found = count_roots(roots, (0,) * roots.ndim, roots.shape)
     return stacked(relabel(roots, final_ids(found, params))), halved
 
@@ -184,7 +186,7 @@ def _segment(frame: Frame, cut: NetworkCut) -> tuple[int, list[str]]:
             frame.job.reporter.warn(f"{frame.where}: {HALVED}")
     loose, store = frame.scratch("loose", shape, np.int64, cut.tile), frame.roots_store()
     frame.map("roots", find_roots, maps=maps, store=loose)
-    tables = frame.map("pieces", keep_pieces, loose=loose, store=store)
+    tables = frame.map("pieces", keep_pieces, maps=maps, loose=loose, store=store)
     numbered = frame.number(store, tables, cut.params)
     shutil.rmtree(maps)
     shutil.rmtree(loose)
@@ -257,13 +259,16 @@ def find_roots(cut: NetworkCut, y0: int, x0: int, maps: Path, store: Path) -> No
     array[:, y0 : y0 + roots.shape[1], x0 : x0 + roots.shape[2]] = roots
 
 
-def keep_pieces(cut: NetworkCut, y0: int, x0: int, loose: Path, store: Path) -> str:
-    """Roots of one tile, each object in one piece, into `store`, their counts to a file; its name.
+def keep_pieces(
+    cut: NetworkCut, y0: int, x0: int, maps: Path, loose: Path, store: Path
+) -> str:
+    """Roots of one tile's sound objects into `store`, their counts to a file; its name.
 
     `loose` holds the roots as they were found.
     """
     window, box, core = _window(cut, y0, x0, loose, cut.params.span_px)
-    return keep_roots(largest_pieces(window)[core], y0, x0, box.full_shape, store)
+    said = _window(cut, y0, x0, maps, cut.params.span_px)[0][0]
+    return keep_roots(sound(window, said, cut.params.score)[core], y0, x0, box.full_shape, store)
 
 
 def _window(
