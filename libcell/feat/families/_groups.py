@@ -42,12 +42,6 @@ class Groups:
         """Largest of values (p,), float64 (n,)."""
         return self._reduced(np.maximum, values)
 
-    def first(self, true: np.ndarray) -> np.ndarray:
-        """Place in the values of each group's first True of `true` (p,), int64; n or fewer."""
-        places = np.flatnonzero(true)
-        owner = self.owner[places]
-        return places[np.diff(owner, prepend=-1) != 0]
-
     def _reduced(self, function: np.ufunc, values: np.ndarray) -> np.ndarray:
         found = np.full(len(self.counts), np.nan)
         if self._some.any():
