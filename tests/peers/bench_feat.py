@@ -62,14 +62,12 @@ table = made.featurize(image, labels)
 print(json.dumps([time.process_time() - start, len(table), table.shape[1]]))
 """
 
-Scene = tuple[str, np.ndarray, np.ndarray]
+Scene = tuple[str, np.ndarray, np.ndarray, float]  # what, labels, image, bound beside loops
 
 
 def bench_feat_scikit_image(place: Place) -> Iterator[Row]:
     """Size, shape and intensity beside `regionprops_table` with the same properties."""
-    for what, labels, image in _scenes(place):
-        # scikit-image's time goes by the object; of large ones there are few in an image
-        most = 1 / 20 if labels.max() > 1000 else 1 / 10
+    for what, labels, image, most in _scenes(place):
         dense = labels.astype(np.int64)
         ours, theirs = _in_turn(
             lambda: _measured(labels, image, ("shape", "intensity")),  # noqa: B023
@@ -81,9 +79,8 @@ def bench_feat_scikit_image(place: Place) -> Iterator[Row]:
 
 def bench_feat_mahotas(place: Place) -> Iterator[Row]:
     """Haralick features beside mahotas, whose loop over cropped objects CellProfiler runs."""
-    for what, labels, image in _scenes(place):
+    for what, labels, image, most in _scenes(place):
         levels = _bytes(image)
-        most = 1 / 20 if labels.max() > 1000 else 1 / 10  # its time, too, goes by the object
         for name, given in (("levels of the pixel type", image), ("all 256 levels", levels)):
             ours, theirs = _in_turn(lambda: _measured(labels, given, ("texture",)),  # noqa: B023
                                     lambda: _haralick(labels, given))  # noqa: B023
@@ -93,7 +90,7 @@ def bench_feat_mahotas(place: Place) -> Iterator[Row]:
 
 def bench_feat_cp_measure(place: Place) -> Iterator[Row]:
     """Everything that is CellProfiler's MeasureObjectSizeShape, -Intensity and MeasureTexture."""
-    for what, labels, image in _scenes(place):
+    for what, labels, image, _ in _scenes(place):
         dense = relabel_sequential(labels.astype(np.int64))[0]
         scaled = image / np.iinfo(image.dtype).max
         ours, theirs = _in_turn(
@@ -108,7 +105,7 @@ def bench_feat_cp_measure(place: Place) -> Iterator[Row]:
 def bench_feat_nyxus(place: Place) -> Iterator[Row]:
     """What nyxus and we both have, nyxus in an environment of its own."""
     python = _nyxus(place.scratch / "nyxus")
-    for what, labels, image in _scenes(place):
+    for what, labels, image, _ in _scenes(place):
         with tempfile.TemporaryDirectory() as folder:
             files = [Path(folder) / f"{n}.npy" for n in ("labels", "image")]
             for file, array in zip(files, (labels, image)):
@@ -246,18 +243,22 @@ def _command(
 
 
 def _scenes(place: Place) -> Iterator[Scene]:
-    """Many small nuclei and a few hundred large cells; simulated ones without the data."""
+    """Many small nuclei and some large cells; simulated ones without the data.
+
+    The last is what a loop over objects is measured by: its time goes by the object, ours by the
+    pixel, so few large ones are its best case.
+    """
     nuclei = place.data / "fractal_omezarr"
     if not nuclei.exists():
         field = simulate_field(0, shape=(1080, 1280), n_cells=600)
-        yield "simulated", field.labels.astype(np.uint32), field.image[0].astype(np.uint16)
+        yield "simulated", field.nuclei, field.image[0], 1 / 20
         return
     yield ("3006 nuclei", tifffile.imread(nuclei / "B03_nuclei_labels_level1.tif").astype(
-        np.uint32), tifffile.imread(nuclei / "B03_mip_level1_czyx_squeezed_cyx.tif")[0])
+        np.uint32), tifffile.imread(nuclei / "B03_mip_level1_czyx_squeezed_cyx.tif")[0], 1 / 20)
     cells = place.data / "usiigaci_t98g_phase"
     found = [sorted((cells / part).glob("*.tif"))[0] for part in ("labels", "images")]
     labels, image = (tifffile.imread(path) for path in found)
-    yield f"{len(np.unique(labels)) - 1} whole cells", labels.astype(np.uint32), image
+    yield f"{len(np.unique(labels)) - 1} whole cells", labels.astype(np.uint32), image, 1 / 10
 
 
 def _small(place: Place) -> tuple[Path, Path]:
