@@ -63,7 +63,7 @@ def reconstructed(marker: np.ndarray, mask: np.ndarray) -> np.ndarray:
             if x > 0:
                 best = max(best, found[y, x - 1])
             found[y, x] = min(best, mask[y, x])
-    queue = np.empty(height * width + 1, np.int64)
+    queue = np.empty(height * width + 1, np.int32)
     waiting = np.zeros((height, width), np.bool_)
     head = tail = 0
     for y in range(height - 1, -1, -1):

@@ -19,7 +19,7 @@ from libcell.feat.families import Column, ObjectIndex
 from libcell.feat.relations._scene import Scene
 
 NAME = "compartments"
-WINDOW = 4096  # px, side of the windows that are read at once
+WINDOW = 2048  # px, side of the windows that are read at once
 
 
 class Overlaps(NamedTuple):

@@ -8,6 +8,9 @@ image brought back to full size, is compared: Granularity_k is the part of the o
 percent, that went in step k. An object whose mean is not above 0 has none (CellProfiler: numbers
 relative to 2e-16), and there is none in an image of fewer than 8 px along a side.
 
+The small image is held as a whole, since background and reconstruction know no windows: about
+2.5 bytes per pixel of the frame.
+
 CellProfiler brings the image back with coordinates that rounding may put beyond its last row or
 column, which then count as 0; here they do not.
 """

@@ -19,7 +19,7 @@ from libcell.feat.relations._contacts import contacts
 from libcell.feat.relations._scene import Scene
 
 NAME = "neighbours"
-WINDOW = 4096  # px, side of the windows in which neighbours are looked for
+WINDOW = 2048  # px, side of the windows in which neighbours are looked for
 DISTANCES = {"Adjacent": 1, "5": 5}
 KINDS = (
     ("NumberOfNeighbors", "objects", "objects so near"),
