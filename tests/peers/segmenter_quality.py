@@ -20,7 +20,7 @@ from tests.peers.processes import BIN
 
 FIGURES = ("AP50", "AP75", "F1_50", "PQ", "SEG")
 TRAIN = {"dsb": (), "phase": ("--fold", "4", "--size", "256", "--invert", "never", "--swap", "0",
-                              "--scale", "1.3", "--epochs", "12", "--crops", "192", "--batch", "4",
+                              "--scale", "1.3", "--epochs", "8", "--crops", "192",
                               "--validation", "0")}
 # dark cells with bright rims have no threshold; the one that serves best on these images
 THRESHOLD: dict[str, Sequence[str]] = {"dsb": (), "phase": ("--max-radius", "60")}
