@@ -30,10 +30,12 @@ def feature_columns(table: pa.Table) -> list[str]:
 
 def with_matrix(table: pa.Table, names: Sequence[str], values: np.ndarray) -> pa.Table:
     """The table with the columns `names` replaced by those of `values` (n,p)."""
+    place = {name: i for i, name in enumerate(table.column_names)}
+    arrays, fields = list(table.columns), list(table.schema)
     for i, name in enumerate(names):
-        column = pa.array(np.ascontiguousarray(values[:, i]), pa.float64())
-        table = table.set_column(table.column_names.index(name), name, column)
-    return table
+        arrays[place[name]] = pa.array(np.ascontiguousarray(values[:, i]), pa.float64())
+        fields[place[name]] = pa.field(name, pa.float64())
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields, table.schema.metadata))
 
 
 def group_rows(table: pa.Table, by: Sequence[str]) -> dict[tuple[str | None, ...], np.ndarray]:

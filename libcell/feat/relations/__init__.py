@@ -26,7 +26,6 @@ from libcell.feat.relations._scene import Part, Scene, kept
 
 __all__ = ["Part", "Scene", "beside", "kept", "load", "names", "require", "split"]
 
-
 FOLDER = Folder(__name__, __path__)
 
 
@@ -60,12 +59,12 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[str]]:
 def beside(table: pa.Table, scene: Scene, wanted: Sequence[str]) -> pa.Table:
     """The table of a scene's objects, ordered by label, with the relations `wanted` beside."""
     prefix = scene.compartment[0].upper() + scene.compartment[1:]
+    arrays, fields = list(table.columns), list(table.schema)
     for name in wanted:
-        found = load(name).measure(scene)
-        for column, values in found.items():
-            full = families.column_name(prefix, column)
-            table = table.append_column(full, pa.array(values, pa.float64()))
-    return table
+        for column, values in load(name).measure(scene).items():
+            arrays.append(pa.array(values, pa.float64()))
+            fields.append(pa.field(families.column_name(prefix, column), pa.float64()))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields, table.schema.metadata))
 
 
 def by_label(labels: list[np.ndarray], values: list[np.ndarray]) -> np.ndarray:
