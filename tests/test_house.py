@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 TOOLS = sorted((ROOT / "tools").glob("*.py"))
 DOCS = ROOT / "docs"
 LIGHT = ("__future__", "libcell.run.method", "libcell.run.blocks", "libcell.errors",
-         "libcell.train.engine.options")
+         "libcell.train.engine.options", "libcell.train.pictures.options")
 SLOW = ("importlib.metadata", "asyncio", "multiprocessing", "unittest", "concurrent.futures")
 
 

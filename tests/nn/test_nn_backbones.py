@@ -8,7 +8,8 @@ from libcell.errors import DataError, UsageFault
 from libcell.nn import backbones, classifier, heads
 from libcell.nn.backbones import pretrained
 
-SMALL = ("resnet18", "efficientnet_b0", "vit_s")  # of each kind one; all of them in the slow test
+# of each kind one, and one of timm's whose features are widened last; all in the slow test
+SMALL = ("resnet18", "efficientnet_b0", "vit_s", "lcnet_050")
 
 
 def runs(name, channels, size=(32, 32)):

@@ -50,7 +50,10 @@ def build(name: str, channels: int, size: tuple[int, int]) -> nn.Module:
     if timm.models.get_pretrained_cfg_value(known, "fixed_input_size"):
         settings["img_size"] = size
     try:
-        return timm.create_model(known, **settings)
+        made = timm.create_model(known, **settings)
+        # a few networks widen their features once more before the classifier that we leave out
+        made.num_features = getattr(made, "head_hidden_size", made.num_features)
+        return made
     except (AssertionError, ValueError) as error:
         raise UsageFault(f"--backbone {name} cannot take pictures of {size[0]} x {size[1]} px "
                          f"({error}); choose another --size") from error

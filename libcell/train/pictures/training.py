@@ -1,0 +1,112 @@
+"""One network from options to a model: built, trained, judged, saved."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from libcell.data import models
+from libcell.errors import MissingInput, UsageFault
+from libcell.nn import classifier, heads
+from libcell.nn.augment import Augmentation
+from libcell.nn.backbones import pretrained
+from libcell.nn.classifier import Classifier
+from libcell.run import devices
+from libcell.run.job import Job
+from libcell.train.engine import history, seeds
+from libcell.train.engine.fit import Fitted, fit
+from libcell.train.engine.recipe import Recipe
+from libcell.train.kernels.split_audit import Leak
+from libcell.train.pictures import baselines, contract, plan, verdict
+from libcell.train.pictures.options import PictureOptions
+from libcell.train.pictures.plan import Plan
+from libcell.train.pictures.task import CropClasses, Lesson
+
+
+class Training:
+    """A store's crops, split and described once, and the networks that learn from them."""
+
+    def __init__(self, job: Job, path: Path, index: Any, options: PictureOptions):
+        self.job = job
+        self.made: Plan = plan.plan(path, index, options, job.seed)
+        self.leaks: list[Leak] = plan.audit(self.made, options.leaky)
+        self.fed = contract.make(path, options, self.made.rows[self.made.of("train")])
+        self.device = torch.device(devices.resolve(job.device))
+
+    def fit(
+        self, options: PictureOptions, seed: int, phase: str = "train"
+    ) -> tuple[Fitted, dict[str, Any]]:
+        """A trained network, and its card's `network`. `phase` names its checkpoints."""
+        network, shape = _network(options, self.fed, len(self.made.classes), seed)
+        task = CropClasses(network, self.made, self.fed, _lesson(options), seed)
+        return fit(task, Recipe.of(options), self.job, seed=seed, phase=phase), shape
+
+    def save(
+        self, root: Path, options: PictureOptions, seed: int, fitted: Fitted, shape: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Judge a trained network and write its model to `root`; returns the card."""
+        card = {
+            "provenance": self.job.provenance(),
+            "architecture": f"{options.backbone}+{options.head.partition(':')[0]}",
+            "classes": self.made.classes.tolist(),
+            "target": options.target,
+            "input": self.fed,
+            "network": shape,
+            "training_data": self.job.inputs.digest()["digest"],
+            "split": self.made.card(self.leaks),
+            "training": {"epoch": fitted.epoch, "epochs": fitted.epochs,
+                         "parameters": sum(p.numel() for p in fitted.network.parameters())},
+            "seed": seed,
+        } | verdict.verdict(fitted.network, self.made, self.fed, seed, self.device)
+        if not options.no_baselines:
+            models.save_tensors(root, baselines.FILE, baselines.fit(
+                self.made, self.fed, shape, seed, self.device, self.job.pool.width))
+        history.write(root, fitted.history, self.job.provenance())
+        models.save(root, fitted.tensors(), card)
+        return card
+
+
+def _network(
+    options: PictureOptions, fed: dict[str, Any], classes: int, seed: int
+) -> tuple[Classifier, dict[str, Any]]:
+    """The untrained (or pretrained) network, and what the card says of it."""
+    name, given = _head(options)
+    shape = {
+        "backbone": options.backbone,
+        "channels": len(fed["channels"]) + fed["mask_channel"],
+        "size_px": fed["size_px"],
+        "head": {"name": name, "options": asdict(heads.options(name, given))},
+    }
+    seeds.plant(seed)
+    network = classifier.build(shape, classes)
+    if options.weights:
+        pretrained.take(network.backbone, models.load_foreign(Path(options.weights)),
+                        options.weights)
+    return network, shape
+
+
+def _head(options: PictureOptions) -> tuple[str, dict[str, str]]:
+    """The head's name and options; the content of FILE in NAME:FILE is its option `text`."""
+    name, _, file = options.head.partition(":")
+    wrong = [o for o in options.head_options if "=" not in o]
+    if wrong:
+        raise UsageFault(f"--head-options {wrong[0]}: expected name=value")
+    given = {k: v for k, _, v in (o.partition("=") for o in options.head_options)}
+    if not file:
+        return name, given
+    if not Path(file).is_file():
+        raise MissingInput(f"--head {options.head}: {file}: not found")
+    return name, given | {"text": Path(file).read_text()}
+
+
+def _lesson(options: PictureOptions) -> Lesson:
+    # where pixels outside the object are black, what a turn brings in must be, too
+    masked = options.region not in ("patch", "nucleocentric")
+    varied = Augmentation(
+        flip=not options.no_flip, rotate=options.rotate, zoom=options.zoom, shift=options.shift,
+        intensity=options.intensity, noise=options.noise, blur=options.blur,
+        drop=options.channel_dropout, fill="zeros" if masked else "reflection")
+    half = options.precision == "bf16"
+    return Lesson(options.batch, varied, options.mixup, options.label_smoothing, options.balance,
+                  options.monitor, torch.channels_last if half else torch.contiguous_format)
