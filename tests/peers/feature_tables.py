@@ -130,12 +130,12 @@ def rows(scenes: Iterator[tuple[np.ndarray, np.ndarray]]) -> tuple[int, pd.DataF
 
 
 def tell(title: str, objects: int, table: pd.DataFrame) -> None:
-    print(f"\n## {title}\n\n{objects} objects.\n")
+    print(f"\n## {title}\n\n{objects} objects, counted once per channel.\n")
     print("| columns | beside | largest relative difference |\n| --- | --- | --- |")
     for name, program, worst in table.itertuples(index=False):
         reason = REASONS.get(name, "")
         note = f" ({reason})" if worst > 1e-5 else ""
-        print(f"| `{name}` | {program} | {worst:.0e}{note} |")
+        print(f"| `{name}` | {program} | {worst or 0:{'.0e' if worst else ''}}{note} |")
 
 
 def fractal(data: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
