@@ -197,7 +197,11 @@ class Links(Table):
     """Tracks, flat: one row per object and frame."""
 
     unique: ClassVar[tuple[str, ...]] = ("Metadata_Image", "object_id")
-    open_columns: ClassVar[OpenColumns] = {**METADATA, r"^z$": ("number", "centroid, plane")}
+    open_columns: ClassVar[OpenColumns] = {
+        **METADATA,
+        r"^z$": ("number", "centroid, plane"),
+        r"^division$": ("any", "whether the object divides before the next frame"),
+    }
 
     object_id: Text
     Metadata_Image: Text

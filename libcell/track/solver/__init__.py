@@ -1,0 +1,1 @@
+"""The solver below all linkers: hypotheses about links in, the best set that fits together out."""
