@@ -77,7 +77,7 @@ class InputContract(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    kind: Literal["features", "crops", "images", "embeddings"]
+    kind: Literal["features", "crops", "images", "embeddings", "sequences"]
     columns: list[str] | None = Field(None, description="feature columns, in order")
     channels: list[str] | None = None
     size_px: tuple[int, int] | None = None
