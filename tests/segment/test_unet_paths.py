@@ -5,7 +5,7 @@ import pytest
 
 from libcell.segment.kernels.window import Box
 from libcell.segment.network import centres, patches, paths
-from libcell.segment.network.pieces import sound
+from libcell.segment.network.pieces import filled, sound
 from libcell.simulate import simulate_field
 
 
@@ -101,3 +101,19 @@ def test_each_object_keeps_its_largest_piece():
     even[0, 3] = 190
     assert np.unique(sound(given, even, 198)).tolist() == [0, 5, 9]
     assert not sound(np.zeros((3, 4), np.int64), even[:3, :4], 0).any()
+
+
+def test_holes_of_one_object_are_filled():
+    given = np.array([[0, 3, 3, 3, 0, 0],
+                      [3, 0, 3, 0, 5, 5],
+                      [3, 3, 3, 0, 5, 5],
+                      [0, 0, 0, 3, 5, 5]])
+    expected = given.copy()
+    expected[1, 1] = 3
+    np.testing.assert_array_equal(filled(given), expected)
+    np.testing.assert_array_equal(filled(given[None]), expected[None])
+    shell = np.ones((5, 5, 5), np.int64)
+    shell[2, 2, 2] = 0
+    assert filled(shell).all()
+    shell[:2, 2, 2] = 0
+    np.testing.assert_array_equal(filled(shell), shell)

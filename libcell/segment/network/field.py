@@ -71,8 +71,8 @@ class NetworkParams:
 
     @property
     def span_px(self) -> int:
-        """No two pixels of a cell are further apart along any axis."""
-        return 2 * (paths.travel_px(self.reach_px) + centres.REACH_PX)
+        """No two pixels of a cell are further apart along any axis; and one around it."""
+        return 2 * (paths.travel_px(self.reach_px) + centres.REACH_PX) + 1
 
 
 @dataclass(frozen=True)
