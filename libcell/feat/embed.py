@@ -55,7 +55,7 @@ class Options:
 
 def run(job: Job, options: Options) -> None:
     """Choose the network, send every crop through it, put the parts together."""
-    from libcell.feat.embedding.network import loaded
+    from libcell.feat.embedding.network import require_fit
     from libcell.feat.embedding.parts import require_same_weights, write
 
     first, *others = stores = job.inputs.paths("crops")
@@ -64,7 +64,7 @@ def run(job: Job, options: Options) -> None:
         _require_alike(store, first, recipe, options)
     if weights:
         require_same_weights(job, weights)
-    loaded(recipe.network, recipe.device)  # here, where what is wrong with it is said once
+    require_fit(recipe.network, recipe.device)  # here, where what is wrong is said once
     if recipe.network.seed is not None:
         job.reporter.warn(f"{recipe.network.backbone} is untrained (seed {job.seed}): a baseline "
                           "for other embeddings")

@@ -60,19 +60,29 @@ def _of_model(options: Any, seed: int) -> tuple[Network, Sight]:
 
 
 def _of_timm(options: Any, store: CropStore, seed: int) -> tuple[Network, Sight, Weights | None]:
-    name = options.backbone or (options.weights and published.backbone_of(options.weights))
-    if options.untrained == (options.weights is not None) or not name:
-        raise UsageFault(
-            "--weights and --untrained: one or the other" if options.untrained and options.weights
-            else f"--weights {options.weights}: of which network? name it with --backbone"
-            if options.weights else
-            "which network? --model, or --backbone with --weights, or with --untrained")
     weights = published.find(options.weights) if options.weights else None
+    name = _named(options)
     sees = _colour_sight(options, store, name)
     inputs = sight.GREY if sees.separate else len(sees.channels)
     found = Network(name, inputs, sees.size_px, weights=weights.path if weights else None,
                     digest=weights.digest if weights else "", seed=None if weights else seed)
     return found, sees, weights
+
+
+def _named(options: Any) -> str:
+    """The backbone's name; UsageFault unless just one kind of weights for it is named."""
+    if options.weights and options.untrained:
+        raise UsageFault("--weights and --untrained: one or the other")
+    if options.weights:
+        name = options.backbone or published.backbone_of(options.weights)
+        if not name:
+            raise UsageFault(f"--weights {options.weights}: of which network? name it with "
+                             "--backbone")
+        return str(name)
+    if not (options.backbone and options.untrained):
+        raise UsageFault("which network? --model, or --backbone with --weights, or with "
+                         "--untrained")
+    return str(options.backbone)
 
 
 def _colour_sight(options: Any, store: CropStore, name: str) -> Sight:

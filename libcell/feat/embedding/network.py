@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from libcell.data import models
-from libcell.errors import DataError
+from libcell.errors import DataError, UsageFault
 from libcell.feat.embedding import published
 from libcell.nn import backbones, classifier
 
@@ -54,6 +54,21 @@ def loaded(network: Network, device: str) -> nn.Module:
     """The backbone on its device, in evaluation mode; its width is `num_features`."""
     with _loading:
         return _loaded(network, device)
+
+
+def require_fit(network: Network, device: str) -> None:
+    """UsageFault unless a picture of the size in question goes through."""
+    height, width = network.size_px
+    made = loaded(network, device)
+    try:
+        with torch.inference_mode():
+            made(torch.zeros((1, network.channels, height, width), device=device))
+    except torch.OutOfMemoryError:
+        return  # the blocks find out how many pictures fit, and say so
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise UsageFault(f"--backbone {network.backbone} cannot take pictures of {height} x "
+                         f"{width} px ({str(error).splitlines()[0]}); choose another --size"
+                         ) from error
 
 
 @functools.lru_cache(maxsize=2)

@@ -120,15 +120,12 @@ def _out_of_memory(error: RuntimeError) -> bool:
 
 
 def table_of(index: pa.Table, found: np.ndarray) -> pa.Table:
-    """Table `embeddings` of keyed rows (n): all dimensions (n,F) float32."""
+    """Table `embeddings` of keyed rows (n) from all dimensions (n,F)."""
     own = [n for n in index.column_names if n.startswith("Metadata_") and n not in KEYS]
     columns = {n: index.column(n) for n in (*KEYS, *own)}
-    values = np.ascontiguousarray(found.T)
+    values = found.T.astype(np.float64)  # as the schema asks; packed, a tenth larger than float32
     columns |= {f"emb_{i:04d}": values[i] for i in range(len(values))}
-    made = tables.from_columns("embeddings", columns)
-    place = made.column_names.index("emb_0000")  # the one that the schema names, and so widens
-    made = made.set_column(place, "emb_0000", made.column(place).cast(pa.float32()))
-    return made.select(list(columns))
+    return tables.from_columns("embeddings", columns).select(list(columns))
 
 
 @functools.lru_cache(maxsize=2)
