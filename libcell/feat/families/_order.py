@@ -4,6 +4,7 @@ import numpy as np
 
 from libcell.compiled import compiled
 
+WHOLE = 2.0**32  # whole numbers that span less are sorted by what they exceed the smallest
 FEW = 48  # numbers below which moving them one by one is faster
 
 
@@ -27,8 +28,14 @@ def sort(values: np.ndarray, n: int, keys: np.ndarray, count: np.ndarray) -> Non
         whole &= values[k] == np.floor(values[k])
     if whole and high - low < min(4 * n, count.size):
         _by_count(values, n, low, count)
+    elif whole and high - low < WHOLE:
+        for k in range(n):
+            keys[0, k] = np.uint64(values[k] - low)
+        side = _by_bytes(n, keys, count)
+        for k in range(n):
+            values[k] = low + keys[side, k]
     else:
-        _by_bytes(values, n, keys, count)
+        _as_bits(values, n, keys, count)
 
 
 @compiled
@@ -46,21 +53,30 @@ def _by_count(values: np.ndarray, n: int, low: float, count: np.ndarray) -> None
 
 
 @compiled
-def _by_bytes(values: np.ndarray, n: int, keys: np.ndarray, count: np.ndarray) -> None:
+def _as_bits(values: np.ndarray, n: int, keys: np.ndarray, count: np.ndarray) -> None:
+    """Sort any numbers by what stands for them in memory."""
     bits, top = values.view(np.uint64), np.uint64(1 << 63)
-    varies, side = np.uint64(0), 0
     for k in range(n):
         here = bits[k]
         keys[0, k] = ~here if here & top else here | top  # in this form they order as numbers do
+    side = _by_bytes(n, keys, count)
+    for k in range(n):
+        here = keys[side, k]
+        bits[k] = here ^ top if here & top else ~here
+
+
+@compiled
+def _by_bytes(n: int, keys: np.ndarray, count: np.ndarray) -> int:
+    """Sort keys[0]; whether they end there or in keys[1]."""
+    varies, side = np.uint64(0), 0
+    for k in range(n):
         varies |= keys[0, k] ^ keys[0, 0]
     for byte in range(8):
         shift = np.uint64(8 * byte)
         if (varies >> shift) & np.uint64(255):
             _by_byte(keys[side], keys[1 - side], n, shift, count)
             side = 1 - side
-    for k in range(n):
-        here = keys[side, k]
-        bits[k] = here ^ top if here & top else ~here
+    return side
 
 
 @compiled
