@@ -81,7 +81,7 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
     for compartment in given.compartments or labels.compartments_at(source):
         about = labels.open_labels(source, compartment).about
         labels.require_fit(about, image.about)
-        _require_span(image, given)
+        _require_told(image, given)
         for t in range(about.shape[0]):
             if about.shape[2] > 1:
                 tables.append(volume_table(source, image, keys, t, compartment, given))
@@ -95,13 +95,18 @@ def measure_field(source: Source, options: dict[str, Any]) -> pa.Table:
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _require_span(image: Image, options: Options) -> None:
-    """DataError where grey levels would hang on the window: of floating point, measured in parts,
-    nobody knows the smallest and largest value."""
+def _require_told(image: Image, options: Options) -> None:
+    """DataError where an option does not go with the image, or one is missing.
+
+    Grey levels of floating point span from the smallest to the largest value, which nobody knows
+    of an image measured in parts.
+    """
     from libcell.errors import DataError
     from libcell.feat.relations import split
 
     about = image.about
+    if about.shape[2] > 1 and options.patch:
+        raise DataError(f"{about.where}: has {about.shape[2]} planes; --patch is for 2D")
     if (max(about.shape[3:]) > LARGE and about.dtype.kind == "f" and options.texture_span == "type"
             and "texture" in split(options.families)[0]):
         raise DataError(f"{about.where}: textures of a large image in floating point need the "

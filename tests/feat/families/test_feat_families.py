@@ -101,7 +101,8 @@ def test_input_is_unchanged_and_the_answer_the_same_twice(name):
 
 
 def test_what_is_no_label_image():
-    for wrong in (np.zeros((2, 3, 4), np.uint32), np.zeros((3, 4)), np.full((3, 4), -1)):
+    for wrong in (np.zeros((2, 3, 4), np.uint32), np.zeros((3, 4)), np.full((3, 4), -1),
+                  np.full((3, 4), 2**32)):
         with pytest.raises(DataError, match="label"):
             families.ObjectIndex.of(wrong)
 

@@ -55,3 +55,13 @@ def test_patch_columns_stand_beside_the_objects(tmp_path, monkeypatch):
 def test_no_object_has_no_square():
     index = families.ObjectIndex.of(np.zeros((5, 6), np.uint32))
     assert len(index.squares(3)) == 0 and index.squares(3).edge.size == 0
+
+
+def test_a_stack_has_no_squares(tmp_path):
+    labels = np.zeros((1, 3, 20, 20), np.uint32)
+    labels[:, :, 5:12, 5:12] = 1
+    images = write_images(tmp_path / "p.ome.zarr", {"": np.ones((1, 1, 3, 20, 20), np.uint8)})
+    store = write_labels(tmp_path / "n.labels.ome.zarr", {"": {"nuclei": labels}})
+    done = call("feat", "measure", store, "--images", images, "--patch", 5, "--families", "shape",
+                "-o", tmp_path / "f.parquet", code=65)
+    assert "--patch is for 2D" in done.said
