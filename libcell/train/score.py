@@ -99,13 +99,14 @@ def _curves(
 def _write(job: Job, found: Any, curves: Any, others: Any, groups: Any, part: str) -> None:
     """The bundle: `scores.parquet` and `scores.html`; nothing where no output is asked for."""
     from libcell.data import tables
+    from libcell.train.kernels.figures import plain
     from libcell.train.scoring import figures, page
 
     if not job.output:
         return
     table = figures.score_table(found, others, groups, part)
     job.root.mkdir(exist_ok=True)
-    beside = {name: r.figures["balanced_accuracy"] for name, r in others.items()}
+    beside = plain({name: r.figures["balanced_accuracy"] for name, r in others.items()})
     (job.root / "scores.html").write_text(
         page.page(found, curves, groups, beside, f"Predictions, {part}"), "utf-8")
     tables.write_parts(job.root / "scores.parquet", [table], table.schema, "scores",

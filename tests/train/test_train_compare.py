@@ -47,6 +47,22 @@ def test_models_in_one_table(tmp_path):
     assert call("train", "compare", good, poor, "--names", "x,y").records[-1]["best"] == "x"
 
 
+def test_scores_of_one_group_have_no_intervals_but_baselines(tmp_path):
+    predictions(tmp_path / "a.parquet", 0.9)
+    table = pq.read_table(tmp_path / "a.parquet")
+    one = table.append_column("baseline_forest", table.column("target")).set_column(
+        table.column_names.index("Metadata_Well"), "Metadata_Well", [["A01"] * N])
+    pq.write_table(one, tmp_path / "b.parquet")
+    done = call("train", "score", tmp_path / "b.parquet", "-o", tmp_path / "s")
+    assert "one group only" in done.said and done.records[-1]["batch_probe"] is None
+    rows = pq.read_table(tmp_path / "s" / "scores.parquet").to_pylist()
+    found = {r["metric"]: r for r in rows if r["label"] is None and r["group"] is None}
+    assert found["forest_accuracy"]["value"] == 1 and found["accuracy_over_forest"]["value"] < 0
+    assert {found[m]["low"] for m in ("accuracy", "forest_accuracy", "accuracy_over_forest")} == {
+        None}
+    assert "NaN" not in (tmp_path / "s" / "scores.html").read_text().split("</script>")[-2]
+
+
 def test_only_objects_that_all_held_out(tmp_path):
     predictions(tmp_path / "a.parquet", 0.9)
     predictions(tmp_path / "b.parquet", 0.9, start=120)

@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow as pa
 
 from libcell.data import tables
+from libcell.train.kernels.figures import plain
 from libcell.train.kernels.rivals import Rival
 
 OVERALL = ("balanced_accuracy", "accuracy", "macro_f1", "weighted_f1", "roc_auc_ovr", "ece",
@@ -52,6 +53,6 @@ def _confusion(table: dict[str, Any], part: str) -> list[dict[str, Any]]:
 
 def _row(metric: str, value: Any, interval: Any, n: int, part: str, label: str | None = None,
          group: str | None = None) -> dict[str, Any]:
-    low, high = interval or (None, None)
+    low, high = plain(interval or (None, None))  # null where there are no draws
     return {"metric": metric, "value": value, "low": low, "high": high, "n": n, "split": part,
             "label": label, "group": group}
