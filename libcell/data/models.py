@@ -20,11 +20,12 @@ WEIGHTS = "model.safetensors"
 CARD = "model.json"
 
 
-def save(root: Path, tensors: dict[str, np.ndarray], card: Mapping[str, Any]) -> None:
-    """Write a model's tensors and, last, its card; `card` must be a valid one."""
+def save(root: Path, tensors: dict[str, np.ndarray] | None, card: Mapping[str, Any]) -> None:
+    """Write a model's tensors, if it has any, and, last, its card; `card` must be a valid one."""
     full = {"schema": versions.tag("model")} | dict(card)
     Model.model_validate(full)
-    save_tensors(root, WEIGHTS, tensors)
+    if tensors is not None:
+        save_tensors(root, WEIGHTS, tensors)
     text = json.dumps(full, indent=1, ensure_ascii=False, allow_nan=False)
     (root / CARD).write_text(text + "\n")
 

@@ -118,7 +118,7 @@ def _require_walkable(tree: Mapping[str, np.ndarray], n_features: int) -> None:
         child = tree[name]
         if not (((child > own) & (child < nodes)) | ((child < 0) & (child >= -leaves))).all():
             raise ValueError(f"{name}_child leads out of the tree")
-    if nodes and not (0 <= tree["feature"].min() and tree["feature"].max() < n_features):
+    if nodes and not (tree["feature"].min() >= 0 and tree["feature"].max() < n_features):
         raise ValueError(f"split_feature is outside 0..{n_features - 1}")
     if not np.isin(tree["kind"], (0, DEFAULT_LEFT, NAN_MISSING, NAN_MISSING + DEFAULT_LEFT)).all():
         raise ValueError("decision_type is of an unknown kind")
@@ -158,7 +158,7 @@ def _walk(left, right, feature, threshold, missing, value, root, X, scores):  # 
                 x = X[row, feature[node]]
                 if np.isnan(x):
                     way = missing[node]
-                    to_left = way == 1 or (way < 0 and 0.0 <= threshold[node])
+                    to_left = way == 1 or (way < 0 and threshold[node] >= 0.0)
                 else:
                     to_left = x <= threshold[node]
                 node = left[node] if to_left else right[node]

@@ -28,18 +28,19 @@ def run(job: Job, options: Options) -> None:
     if others:
         raise UsageFault(f"{len(others) + 1} inputs; cell-train cnn learns from one crop store")
 
-    from libcell.train.pictures.training import Training
+    from libcell.train.pictures.course import Course
 
-    training = Training(job, path, crops.open_crops(path).index(), options)
-    fitted, shape = training.fit(options, job.seed)
-    if not fitted.first:
+    card = Course(job, path, crops.open_crops(path).index(), options).model(
+        job.root, options, job.seed, "train")
+    if card is None:
         return
-    card = training.save(job.root, options, job.seed, fitted, shape)
     for warning in card["split"]["warnings"]:
         job.reporter.warn(warning)
     best = card["metrics"].get("test") or card["metrics"].get("validation") or {}
-    job.publish("model", card["split"]["rows"]["train"], epoch=fitted.epoch, **{
-        k: best[k] for k in ("balanced_accuracy", "macro_f1") if k in best})
+    told = {"folds": len(card["split"]["members"])} if "members" in card["split"] else {
+        "epoch": card["training"]["epoch"]}
+    job.publish("model", card["split"]["rows"]["train"] or card["split"]["rows"]["test"], **told,
+                **{k: best[k] for k in ("balanced_accuracy", "macro_f1") if k in best})
 
 
 METHOD = Method(

@@ -1,4 +1,4 @@
-"""A random forest on a feature table, wells held out."""
+"""Trees on a feature table, random forest or boosted, whole groups held out."""
 
 from __future__ import annotations
 
@@ -8,117 +8,139 @@ from typing import TYPE_CHECKING, Annotated, Any
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from libcell.run.job import Job
+    from libcell.train.folds.sample import Sample
+
+ALGORITHMS = ("random-forest", "boosting")
+IDENTITY = 5  # rows of fewer columns may be equal by chance
+# docs/training-forests.md tells what of the published recipe is kept, and what is not
+PRESETS: dict[str, dict[str, Any]] = {
+    "nucleocentric": {
+        "algorithm": "random-forest", "trees": 30, "max_depth": 2, "balance": "sampling",
+        "max_correlation": 0.95, "fractions": (0.67, 0.0, 0.33),
+    },
+}
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is learnt, from which columns, and how the rows are split."""
+    """What is learnt, from which columns, how the rows are split, how trees are grown."""
 
     target: Annotated[str, Opt("column with the class, e.g. Metadata_Condition")]
     group: Annotated[tuple[str, ...], Opt(
         "columns whose rows stay together in the split [plate and well]")] = ()
     classes: Annotated[tuple[str, ...], Opt("classes to learn [all]")] = ()
+    split: Annotated[str | None, Opt("column that says train, validation or test")] = None
+    fractions: Annotated[tuple[float, ...], Opt("train, validation, test")] = (0.6, 0.1, 0.3)
+    folds: Annotated[int | None, Opt("deal the groups into so many folds, one model each, so that "
+                                     "every row is tested", least=2)] = None
+    fold: Annotated[int | None, Opt("only the model that is tested on this fold, from 0",
+                                    least=0)] = None
+    leave_one_out: Annotated[bool, Opt("a fold for each group", ("--leave-one-out",))] = False
+    hold_out: Annotated[tuple[str, ...], Opt("groups to test on instead, as plate or plate/well")
+                        ] = ()
+    allow_leaks: Annotated[bool, Opt("train even if groups or equal rows are in two parts",
+                                     ("--allow-leaks",))] = False
     compartments: Annotated[tuple[str, ...], Opt("use features of these, e.g. Nuclei")] = ()
     families: Annotated[tuple[str, ...], Opt("use these families, e.g. AreaShape")] = ()
     channels: Annotated[tuple[str, ...], Opt("use features of these channels")] = ()
     location: Annotated[bool, Opt("use positions in the image, too", ("--location",))] = False
-    fractions: Annotated[tuple[float, ...], Opt("train, validation, test")] = (0.6, 0.1, 0.3)
-    folds: Annotated[int | None, Opt("deal the groups into so many folds instead", least=2)] = None
-    fold: Annotated[int, Opt("the fold to test on, from 0; the next one validates", least=0)] = 0
-    hold_out: Annotated[tuple[str, ...], Opt("groups to test on instead, as plate or plate/well")
-                        ] = ()
+    max_correlation: Annotated[float | None, Opt("leave out columns whose |r| with an earlier one "
+                                                 "is above, e.g. 0.95", least=0, most=1)] = None
     per_class: Annotated[int | None, Opt("train on at most this many rows of a class",
                                          least=1)] = None
-    trees: Annotated[int, Opt("number of trees", least=1)] = 300
+    balance: Annotated[str, Opt("what is done for rare classes: they weigh more, or of each as "
+                                "many rows are drawn as of the rarest",
+                                choices=("weights", "sampling", "none"))] = "weights"
+    preset: Annotated[str | None, Opt("options of a published recipe, which others win over",
+                                      choices=tuple(PRESETS))] = None
+    algorithm: Annotated[str, Opt("how trees are grown", choices=ALGORITHMS)] = "random-forest"
+    trees: Annotated[int | None, Opt("number of trees, or most rounds of boosting "
+                                     "[300, boosting 1000]", least=1)] = None
     max_depth: Annotated[int | None, Opt("deepest level of a tree", least=1)] = None
-    min_samples_leaf: Annotated[int, Opt("fewest rows in a leaf", least=1)] = 1
-    max_features: Annotated[str, Opt("columns tried at each split: sqrt, log2 or a fraction")] = (
-        "sqrt")
-    unweighted: Annotated[bool, Opt("do not weight classes by their rarity",
-                                    ("--unweighted",))] = False
+    min_samples_leaf: Annotated[int | None, Opt("fewest rows in a leaf [1, boosting 20]",
+                                                least=1)] = None
+    max_features: Annotated[str | None, Opt("columns tried at each split, or of boosting in each "
+                                            "tree: sqrt, log2 or a fraction [sqrt, boosting 1]")
+                            ] = None
+    learning_rate: Annotated[float, Opt("of boosting", least=0, most=1)] = 0.05
+    leaves: Annotated[int, Opt("most leaves of a boosted tree", least=2)] = 31
+    patience: Annotated[int, Opt("stop boosting after so many rounds without a lower loss on the "
+                                 "validation part", least=1)] = 50
 
 
 def run(job: Job, options: Options) -> None:
-    """Split, fit, score on what was held out, save."""
-    import numpy as np
-
+    """Split, grow, score on what was held out, save: one model, or one per fold and all in one."""
     from libcell.data import matrix, models
     from libcell.schema import columns
-    from libcell.train.kernels import cleaning, forest, held_out, split_audit
+    from libcell.train.folds import members, sample
+    from libcell.train.trees import growing, model
 
     table = job.inputs.table("features", "embeddings")
-    rows = matrix.chosen_rows(table, options.target, options.classes)
-    labels = matrix.column_text(rows, options.target, "--target")
-    group_columns = options.group or matrix.default_group(rows)
-    groups = matrix.groups(rows, group_columns)
-    classes, y = np.unique(labels.astype(str), return_inverse=True)
-    split = held_out.parts(y, groups, fractions=held_out.fractions_of(options.fractions),
-                           folds=options.folds, fold=options.fold,
-                           hold_out=options.hold_out, seed=job.seed)
-    told = {options.target, *group_columns}  # would give the class away
+    made = sample.sample(table, options, job.seed)
+    told = {options.target, options.split, *made.columns}  # would give the class away
+    numbers = [n for n in matrix.numeric_columns(made.table) if n not in told]
     names = columns.choose_columns(
-        [n for n in matrix.numeric_columns(rows) if n not in told],
-        compartments=options.compartments or None, families=options.families or None,
+        numbers, compartments=options.compartments or None, families=options.families or None,
         channels=options.channels or None, location=options.location)
-    X, cleaned = cleaning.clean_matrix(matrix.matrix(rows, names), names, split == "train")
-    train = np.flatnonzero(split == "train")
-    if options.per_class:
-        train = train[matrix.sampled(rows, y[train], options.per_class, job.seed)]
-    fitted = forest.fit_forest(
-        X[train], y[train], n_trees=options.trees, max_depth=options.max_depth,
-        min_samples_leaf=options.min_samples_leaf, max_features=_max_features(options),
-        class_weight=None if options.unweighted else "balanced", seed=job.seed,
-        workers=job.pool.width)
-    figures = held_out.figures(forest.predict_proba(fitted, X), y, classes, split, groups, job.seed)
-    card = {
+    values = matrix.matrix(made.table, names)
+    leaks = sample.audit(made.table, made.groups, made.tested, options.allow_leaks,
+                         values if len(names) >= IDENTITY else None)
+    shared = _card(job, options, made, table)
+
+    def grow(k: int, root: Path) -> None:
+        grown, chances = growing.grow(job, options, made, made.splits[k], values, names)
+        growing.save(root, grown, shared | growing.judged(job, made, k, chances, leaks))
+
+    if len(made.splits) == 1:
+        grow(0, job.root)
+    else:
+        members.train(job, job.root, len(made.splits), grow)
+        split = members.split_card(made.columns, made.groups, made.tested, made.y, made.classes,
+                                   leaks)
+        chances = model.chances(job.root, {"split": split}, made.table)
+        models.save(job.root, None, members.card(
+            job.root, split, chances, made.classes[made.y], made.groups, job.seed))
+    _announce(job, models.load_card(job.root))
+
+
+def _card(job: Job, options: Options, made: Sample, table: pa.Table) -> dict[str, Any]:
+    """What the cards of all folds say alike."""
+    kind = (table.schema.metadata or {}).get(b"schema", b"features/1").decode().split("/")[0]
+    return {
         "provenance": job.provenance(),
-        "architecture": "random-forest",
-        "classes": classes.tolist(),
+        "architecture": options.algorithm,
+        "classes": made.classes.tolist(),
         "target": options.target,
-        "input": {"kind": _kind(table), "columns": list(cleaned.kept)},
+        "input": {"kind": kind},
         "training_data": job.inputs.digest()["digest"],
-        "split": held_out.split_card(group_columns, groups, split, y, classes,
-                                     split_audit.audit(groups, split, rows=X)),
-        "metrics": figures,
         "seed": job.seed,
     }
-    models.save(job.root, fitted.to_tensors(), card)
+
+
+def _announce(job: Job, card: dict[str, Any]) -> None:
     for warning in card["split"]["warnings"]:
         job.reporter.warn(warning)
-    held = figures.get("test") or figures.get("validation") or {}
-    job.publish("model", len(train), **{k: held[k] for k in ("balanced_accuracy", "macro_f1")
-                                        if k in held})
-
-
-def _kind(table: pa.Table) -> str:
-    return (table.schema.metadata or {}).get(b"schema", b"features/1").decode().split("/")[0]
-
-
-def _max_features(options: Options) -> Any:
-    from libcell.errors import UsageFault
-
-    if options.max_features in ("sqrt", "log2"):
-        return options.max_features
-    try:
-        fraction = float(options.max_features)
-    except ValueError:
-        fraction = 0.0
-    if not 0 < fraction <= 1:
-        raise UsageFault("--max-features: expected sqrt, log2 or a fraction in (0, 1]")
-    return fraction
+    folds = card["split"].get("members")
+    rows = card["split"]["rows"]["test"] if folds else card["training"]["rows"]
+    held = card["metrics"].get("test") or card["metrics"].get("validation") or {}
+    told = {k: held[k] for k in ("balanced_accuracy", "macro_f1") if k in held}
+    job.publish("model", rows, **({"folds": len(folds)} if folds else {}), **told)
 
 
 METHOD = Method(
     name="forest",
-    summary="A random forest on a feature table, whole wells held out for the test.",
+    summary="Trees on a feature table, a random forest or boosted, whole wells held out.",
     run=run,
     options=Options,
     reads=("features", "embeddings"),
     writes="model",
     suffix=".model",
     example="cell-train forest f.parquet --target Metadata_Condition -o c.model",
-    paper="Breiman 2001, doi:10.1023/A:1010933404324",
+    paper="Breiman 2001, doi:10.1023/A:1010933404324; Ke et al. 2017 (LightGBM)",
+    presets=PRESETS,
 )

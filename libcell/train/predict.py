@@ -66,16 +66,12 @@ def _row_blocks(job: Job, path: Path, card: dict[str, Any], options: Options) ->
 
 def predict_rows(table: Path, start: int, model: Path, target: str) -> pa.Table:
     """Table `predictions` of rows start : start + 65536."""
-    from libcell.data import matrix, models, tables
-    from libcell.nn import forest_arrays, forest_walk
-    from libcell.train.kernels.cleaning import refuse_infinite
+    from libcell.data import models, tables
+    from libcell.train.trees.model import chances
 
     card = models.load_card(model)
-    arrays = forest_arrays.ForestArrays.from_tensors(models.load_tensors(model))
     rows = tables.read_part(table).slice(start, ROWS)
-    X = matrix.matrix(rows, card["input"]["columns"])
-    refuse_infinite(X, card["input"]["columns"])
-    return prediction_table(rows, forest_walk.predict_proba(arrays, X), card, target)
+    return prediction_table(rows, chances(model, card, rows), card, target)
 
 
 # -- crops of a store ------------------------------------------------------------------------
@@ -120,21 +116,15 @@ def predict_crops(
     import numpy as np
 
     from libcell.data import models, tables
-    from libcell.errors import DataError
-    from libcell.train.kernels import temperature
-    from libcell.train.pictures import baselines, judge
+    from libcell.train.pictures.answers import CHANCES, of_crops
 
     card = models.load_card(model)
     keys = tables.read_part(index).slice(start, CROPS)
-    rows = np.arange(start, start + keys.num_rows)
-    network = judge.loaded(model, device, alone)
-    scores = judge.scores(network, store, card["input"], rows, device, len(card["classes"]))
-    bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
-    if len(bad):
-        raise DataError(f"{store}: crop {rows[bad[0]]} holds NaN or infinite pixels")
-    chances = temperature.probabilities(scores, card["calibration"]["temperature"])
-    asked = baselines.predict(model, card["input"], store, rows, device) if others else {}
-    return prediction_table(keys, chances, card, target, asked)
+    said = of_crops(model, card, keys, store, np.arange(start, start + keys.num_rows), device,
+                    alone=alone, others=others)
+    chances = said.pop(CHANCES)
+    return prediction_table(keys, chances, card, target,
+                            {name: one.argmax(axis=1) for name, one in said.items()})
 
 
 # -- both ------------------------------------------------------------------------------------

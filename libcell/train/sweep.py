@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from libcell.run.job import Job
-    from libcell.train.pictures.training import Training
+    from libcell.train.pictures.course import Course
 
 SAID = ("balanced_accuracy", "accuracy", "macro_f1", "weighted_f1", "roc_auc_ovr", "ece", "brier",
         "log_loss")
@@ -38,12 +38,12 @@ def run(job: Job, options: Options) -> None:
     if others:
         raise UsageFault(f"{len(others) + 1} inputs; cell-train sweep learns from one crop store")
 
-    from libcell.train.pictures.training import Training
+    from libcell.train.pictures.course import Course
 
-    training = Training(job, path, crops.open_crops(path).index(), options)
+    course = Course(job, path, crops.open_crops(path).index(), options)
     rows: list[dict[str, Any]] = []
     for name, one, seed in grid(options, job.seed):
-        card = _trained(training, job.root / f"{name}.model", name, one, seed)
+        card = _trained(course, job.root / f"{name}.model", name, one, seed)
         rows += figures(name, one, seed, card)
     table = tables.from_columns("scores", {k: [r[k] for r in rows] for k in rows[0]})
     tables.write_parts(job.root / "scores.parquet", [table], table.schema, "scores",
@@ -65,19 +65,12 @@ def grid(options: Options, seed: int) -> list[tuple[str, Options, int]]:
 
 
 def _trained(
-    training: Training, root: Path, name: str, options: Options, seed: int
+    course: Course, root: Path, name: str, options: Options, seed: int
 ) -> dict[str, Any]:
     """The card of a model of the grid, trained now unless it is there already."""
-    import shutil
-
-    from libcell.data import models
-
-    if (root / models.CARD).is_file():  # written last of all its files
-        return models.load_card(root)
-    training.job.reporter.note(f"{name}:")
-    fitted, shape = training.fit(options, seed, phase=name)
-    card = training.save(root, options, seed, fitted, shape)
-    shutil.rmtree(training.job.parts / name, ignore_errors=True)  # checkpoints of a finished one
+    course.job.reporter.note(f"{name}:")
+    card = course.model(root, options, seed, name)
+    assert card  # torchrun does not run sweeps
     return card
 
 

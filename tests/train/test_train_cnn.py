@@ -268,9 +268,9 @@ def test_a_split_that_comes_with_the_data(tmp_path):
     torn = ["train" if i % 2 else "test" for i in range(240)]
     store(tmp_path / "b.crops.zarr", columns={"Metadata_Part": torn})
     said = train(tmp_path, "--split", "Metadata_Part", source="b.crops.zarr", out="d.model",
-                 code=2).said
-    assert "6 leaks" in said and "group b0 is in test and train" in said and "--leaky" in said
-    done = train(tmp_path, "--split", "Metadata_Part", "--leaky", "--epochs", 1,
+                 code=65).said
+    assert "6 leaks" in said and "group b0 is in test and train" in said and "--allow-leaks" in said
+    done = train(tmp_path, "--split", "Metadata_Part", "--allow-leaks", "--epochs", 1,
                  source="b.crops.zarr", out="d.model")
     assert "group b0 is in test and train" in done.said
     odd = ["train"] * 239 + ["held"]
@@ -286,7 +286,7 @@ def test_equal_crops_in_two_parts(tmp_path):
 
     part = ["test" if i >= 200 else "train" for i in range(240)]
     store(tmp_path / "a.crops.zarr", change=twins, columns={"Metadata_Part": part})
-    said = train(tmp_path, "--split", "Metadata_Part", code=2).said
+    said = train(tmp_path, "--split", "Metadata_Part", code=65).said
     assert "1 leaks" in said and "duplicate rows" in said
 
 

@@ -49,10 +49,15 @@ class Launch:
         return values
 
 
+def processes() -> int:
+    """How many train together: 1 without torchrun."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextlib.contextmanager
 def joined(wanted: str) -> Iterator[Launch]:
     """This process's place; the group of all of them is joined and left."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = processes()
     name = devices.resolve(wanted)
     if world == 1:
         yield Launch(0, 1, torch.device(name))

@@ -5,6 +5,7 @@ we read it by `libcell.nn.forest_boosted`.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,8 @@ def fit_boosting(
         raise DataError(f"the training rows lack {n_classes - len(np.unique(y))} of {n_classes} "
                         "classes")
     train = lightgbm.Dataset(X, y, weight=weights[y], params={"verbosity": -1})
-    watched, stop = [], []
+    watched: list[lightgbm.Dataset] = []
+    stop: list[Callable[..., object]] = []
     if held is not None and len(held[1]):
         watched = [train.create_valid(held[0], held[1], weight=weights[held[1]])]
         stop = [lightgbm.early_stopping(growth.patience, verbose=False)]

@@ -12,25 +12,46 @@ from libcell.train.kernels.split_audit import Leak
 NAMED = 5  # leaks that a warning names one by one
 
 
-def parts(
-    y: np.ndarray, groups: np.ndarray, *, fractions: tuple[float, float, float], folds: int | None,
-    fold: int, hold_out: tuple[str, ...], seed: int,
-) -> np.ndarray:
-    """str (n,): train, validation or test of each row, whole groups only.
+def rounds(
+    y: np.ndarray, groups: np.ndarray, *, fractions: tuple[float, float, float],
+    folds: int | None = None, fold: int | None = None, leave_one_out: bool = False,
+    hold_out: tuple[str, ...] = (), seed: int,
+) -> list[np.ndarray]:
+    """str (n,), one or several: train, validation or test of each row, whole groups only.
 
-    By `fractions`; or, where `folds` are asked for, `fold` is the test, the next one the
-    validation, the others are for training; or the groups `hold_out` are the test, and the
-    others are for training and validation in their fractions.
+    One, by `fractions`, or with the groups `hold_out` as the test and the others for training
+    and validation in their fractions. Where `folds` are asked for, or every group is to be left
+    out once, one for each fold, which is the test there, or that of number `fold` alone; the
+    next one validates, but for groups without which a class could not be learnt.
     """
-    if hold_out:
-        return _named_out(y, groups, fractions, hold_out, seed)
-    if folds is None:
-        return splits.group_split(y, groups, fractions=fractions, seed=seed)
-    if fold >= folds:
-        raise UsageFault(f"--fold {fold}: there are {folds} folds, from 0")
-    dealt = splits.group_folds(y, groups, folds, seed)
-    return np.where(dealt == fold, "test",
-                    np.where(dealt == (fold + 1) % folds, "validation", "train"))
+    if sum([folds is not None, leave_one_out, bool(hold_out)]) > 1:
+        raise UsageFault("--folds, --leave-one-out and --hold-out: expected one of them")
+    if folds is None and not leave_one_out:
+        return [_named_out(y, groups, fractions, hold_out, seed) if hold_out
+                else splits.group_split(y, groups, fractions=fractions, seed=seed)]
+    if leave_one_out:
+        dealt, names = splits.leave_one_group_out(y, groups)
+        count = len(names)
+    else:
+        assert folds
+        dealt, count = splits.group_folds(y, groups, folds, seed), folds
+    if fold is not None and fold >= count:
+        raise UsageFault(f"--fold {fold}: there are {count} folds, from 0")
+    asked = range(count) if fold is None else [fold]
+    return [_of_fold(y, groups, dealt, k, count) for k in asked]
+
+
+def _of_fold(
+    y: np.ndarray, groups: np.ndarray, dealt: np.ndarray, fold: int, count: int
+) -> np.ndarray:
+    """The parts where `fold` of `dealt` (n,) is the test. With two folds nothing validates."""
+    made = np.where(dealt == fold, "test", "train").astype("<U10")  # room for "validation"
+    if count > 2:
+        made[dealt == (fold + 1) % count] = "validation"
+    for label in np.setdiff1d(y, y[made == "train"]):
+        needed = groups[(y == label) & (made == "validation")]
+        made[groups == needed[0]] = "train"
+    return made
 
 
 def fractions_of(given: tuple[float, ...]) -> tuple[float, float, float]:

@@ -16,11 +16,12 @@ from libcell.train.kernels.codes import codes, same_length
 class Leak:
     """Something that is in two or more splits.
 
-    `kind` says what: a group (`what` is its name) or identical rows (`what` is the hash of their
-    values). `rows` are all row numbers concerned, ascending.
+    `kind` says what: a group (`what` is its name), identical rows (`what` is the hash of their
+    values), or one object in neighbouring frames (`what` is where). `rows` are all row numbers
+    concerned, ascending.
     """
 
-    kind: Literal["group", "duplicate rows"]
+    kind: Literal["group", "duplicate rows", "neighbours in time"]
     what: str
     splits: tuple[str, ...]
     rows: tuple[int, ...]
@@ -58,6 +59,37 @@ def audit(groups: ArrayLike, split: ArrayLike, rows: np.ndarray | None = None) -
     return leaks
 
 
+def audit_time(
+    movie: ArrayLike, t: np.ndarray, yx: np.ndarray, split: ArrayLike, reach_px: float
+) -> list[Leak]:
+    """Objects that were in nearly the same place of the same movie in the frame before, and are in
+    another part there: nearly the same picture. One leak per movie.
+
+    `movie`, `t` int, `split` (n,); `yx` float (n, 2), in pixels.
+    """
+    from scipy.spatial import cKDTree
+
+    names, film = codes(movie, "movie")
+    parts, part = codes(split, "split")
+    same_length(movie=film, split=part, t=t, yx=yx)
+    usable = np.isfinite(yx).all(axis=1)
+    leaks = []
+    for i, name in enumerate(names):
+        rows = np.flatnonzero((film == i) & usable)
+        if len(np.unique(part[rows])) < 2:
+            continue
+        # frames lie so far apart that none but the next is within reach
+        points = np.column_stack([t[rows] * reach_px, yx[rows]])
+        pairs = cKDTree(points).query_pairs(reach_px * np.sqrt(2), output_type="ndarray")
+        first, second = rows[pairs.T] if len(pairs) else (rows[:0], rows[:0])
+        apart = (part[first] != part[second]) & (np.abs(t[first] - t[second]) == 1)
+        apart &= np.hypot(*(yx[first] - yx[second]).T) <= reach_px
+        if apart.any():
+            members = np.unique(np.concatenate([first[apart], second[apart]]))
+            leaks.append(_leak("neighbours in time", str(name), members, parts, part))
+    return leaks
+
+
 def absent_classes(y: ArrayLike, split: ArrayLike) -> list[AbsentClass]:
     """Which class is missing from which part of the split (or fold); for the report."""
     classes, label = codes(y, "class")
@@ -69,7 +101,7 @@ def absent_classes(y: ArrayLike, split: ArrayLike) -> list[AbsentClass]:
 
 
 def _leak(
-    kind: Literal["group", "duplicate rows"],
+    kind: Literal["group", "duplicate rows", "neighbours in time"],
     what: str,
     members: np.ndarray,
     parts: np.ndarray,

@@ -40,12 +40,15 @@ class PictureOptions(TrainingOptions):
     classes: Annotated[tuple[str, ...], Opt("classes to learn [all]")] = ()
     split: Annotated[str | None, Opt("column that says train, validation or test")] = None
     fractions: Annotated[tuple[float, ...], Opt("train, validation, test")] = (0.6, 0.1, 0.3)
-    folds: Annotated[int | None, Opt("deal the groups into so many folds instead", least=2)] = None
-    fold: Annotated[int, Opt("the fold to test on, from 0; the next one validates", least=0)] = 0
+    folds: Annotated[int | None, Opt("deal the groups into so many folds, one network each, so "
+                                     "that every crop is tested", least=2)] = None
+    fold: Annotated[int | None, Opt("only the network that is tested on this fold, from 0",
+                                    least=0)] = None
+    leave_one_out: Annotated[bool, Opt("a fold for each group", ("--leave-one-out",))] = False
     hold_out: Annotated[tuple[str, ...], Opt("groups to test on instead, as plate or plate/well")
                         ] = ()
-    leaky: Annotated[bool, Opt("train even if groups or equal crops are in two parts",
-                               ("--leaky",))] = False
+    allow_leaks: Annotated[bool, Opt("train even if groups or equal crops are in two parts",
+                                     ("--allow-leaks",))] = False
     per_class: Annotated[int | None, Opt("train on at most this many crops of a class",
                                          least=1)] = None
     balance: Annotated[str, Opt("what is done for rare classes",

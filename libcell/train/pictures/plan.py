@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from libcell.data import matrix
 from libcell.data.crop_reader import CropReader
-from libcell.errors import DataError, UsageFault
-from libcell.train.kernels import held_out, split_audit
+from libcell.errors import DataError
+from libcell.train.folds import sample
+from libcell.train.kernels import held_out
 from libcell.train.kernels.split_audit import Leak
 
 AT_ONCE = 512
@@ -20,7 +20,7 @@ AT_ONCE = 512
 @dataclass(frozen=True)
 class Plan:
     """Rows (n,) of the store that have a class, ascending; `y` (n,) int64 into `classes`;
-    `groups` and `split` (n,) of text."""
+    `groups` and `split` (n,) of text; `keys` are the rows of the store's index."""
 
     path: Path
     rows: np.ndarray
@@ -29,6 +29,7 @@ class Plan:
     groups: np.ndarray
     group_columns: tuple[str, ...]
     split: np.ndarray
+    keys: pa.Table
 
     def of(self, part: str) -> np.ndarray:
         """Places (not store rows) of one part, ascending."""
@@ -39,67 +40,38 @@ class Plan:
                                    self.classes, leaks)
 
 
+def plans(path: Path, index: pa.Table, options: Any, seed: int) -> tuple[Plan, list[Plan]]:
+    """From a store's index: all rows, each in the part, or the number of the fold, that tests it;
+    and the plan of the split, or of each fold. The options are those of `sample`, and per_class.
+    DataError for what cannot be learnt."""
+    made = sample.sample(index.append_column("place", pa.array(np.arange(index.num_rows))),
+                         options, seed)
+
+    def of(split: np.ndarray, kept: np.ndarray) -> Plan:
+        keys = made.table.take(pa.array(kept))
+        return Plan(path, keys.column("place").to_numpy(), made.y[kept], made.classes,
+                    made.groups[kept], made.columns, split[kept], keys)
+
+    each = [of(split, sample.kept(made, split, options.per_class, seed)) for split in made.splits]
+    whole = each[0] if len(each) == 1 else of(made.tested, np.arange(len(made.y)))
+    return whole, each
+
+
 def plan(path: Path, index: pa.Table, options: Any, seed: int) -> Plan:
-    """From a store's index and the options target, classes, group, split, fractions, folds, fold,
-    per_class. DataError for what cannot be learnt."""
-    labels = matrix.column_text(index, options.target, "--target")
-    chosen = matrix.chosen_rows(
-        index.append_column("place", pa.array(np.arange(index.num_rows))), options.target,
-        options.classes)
-    rows = chosen.column("place").to_numpy()
-    classes, y = np.unique(labels[rows].astype(str), return_inverse=True)
-    columns = options.group or matrix.default_group(chosen)
-    groups = matrix.groups(chosen, columns)
-    if options.split:
-        told = matrix.column_text(chosen, options.split, "--split")
-        split = held_out.told_parts(told, f"--split {options.split}")
-        _require_two(y, split, classes)
-    else:
-        split = held_out.parts(y, groups, fractions=held_out.fractions_of(options.fractions),
-                               folds=options.folds, fold=options.fold, hold_out=options.hold_out,
-                               seed=seed)
-    kept = _per_class(chosen, y, split, options.per_class, seed)
-    return Plan(path, rows[kept], y[kept], classes, groups[kept], columns, split[kept])
-
-
-def _require_two(y: np.ndarray, split: np.ndarray, classes: np.ndarray) -> None:
-    """A split that comes with the data is not made so that every class can be learnt."""
-    if len(classes) < 2:
-        raise DataError(f"only one class, {classes[0]}; a classifier needs two")
-    absent = set(range(len(classes))) - set(y[split == "train"].tolist())
-    if absent:
-        raise DataError(f"class {', '.join(str(classes[i]) for i in sorted(absent))} has no row "
-                        "for training; leave it out with --classes")
-
-
-def _per_class(
-    table: pa.Table, y: np.ndarray, split: np.ndarray, most: int | None, seed: int
-) -> np.ndarray:
-    """Places that are kept: of each class at most so many for training, all that are held out."""
-    train = np.flatnonzero(split == "train")
-    if most is None:
-        return np.arange(len(y))
-    some = train[matrix.sampled(table, y[train], most, seed)]
-    return np.sort(np.concatenate([some, np.flatnonzero(split != "train")]))
+    """The first of `plans`: where there are folds, the one that --fold names."""
+    return plans(path, index, options, seed)[1][0]
 
 
 def audit(made: Plan, allowed: bool) -> list[Leak]:
-    """Groups and equal crops in two parts of the split. UsageFault unless they are allowed.
-
-    DataError for a pixel that is no number: this is the one look at all of them.
-    """
+    """Groups, equal crops and neighbours in time in two parts of the split. DataError unless they
+    are allowed, or for a pixel that is no number: this is the one look at all of them."""
     prints = []
     for batch in CropReader(made.path, rows=made.rows).in_order(AT_ONCE):
         bad = ~np.isfinite(batch.crops).all(axis=(1, 2, 3))
         if bad.any():
             raise DataError(f"{made.path}: crop {batch.rows[bad][0]} holds NaN or infinite pixels")
         prints.append(_fingerprints(batch.crops))
-    leaks = split_audit.audit(made.groups, made.split, rows=np.concatenate(prints))
-    if leaks and not allowed:
-        raise UsageFault(
-            f"{len(leaks)} leaks between the parts of the split, e.g. {held_out.told(leaks[0])}; "
-            "choose another --group or --split, or say --leaky")
-    return leaks
+    return sample.audit(made.keys, made.groups, made.split, allowed, np.concatenate(prints))
 
 
 def _fingerprints(crops: np.ndarray) -> np.ndarray:

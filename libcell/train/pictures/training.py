@@ -12,30 +12,29 @@ from libcell.nn import classifier, heads
 from libcell.nn.augment import Augmentation
 from libcell.nn.backbones import pretrained
 from libcell.nn.classifier import Classifier
-from libcell.run import devices
 from libcell.run.job import Job
 from libcell.train.engine import history, seeds
 from libcell.train.engine.fit import Fitted, fit
 from libcell.train.engine.recipe import Recipe
 from libcell.train.kernels.split_audit import Leak
-from libcell.train.pictures import baselines, contract, plan, verdict
+from libcell.train.pictures import baselines, contract, verdict
 from libcell.train.pictures.options import PictureOptions
 from libcell.train.pictures.plan import Plan
 from libcell.train.pictures.task import CropClasses, Lesson
 
 
 class Training:
-    """A store's crops, split and described once, and the networks that learn from them."""
+    """One split of a store's crops, described once, and the networks that learn from it."""
 
-    def __init__(self, job: Job, path: Path, index: Any, options: PictureOptions):
-        self.job = job
-        self.made: Plan = plan.plan(path, index, options, job.seed)
-        self.leaks: list[Leak] = plan.audit(self.made, options.leaky)
-        self.fed = contract.make(path, options, self.made.rows[self.made.of("train")])
-        self.device = torch.device(devices.resolve(job.device))
+    def __init__(
+        self, job: Job, made: Plan, leaks: list[Leak], options: PictureOptions,
+        device: torch.device,
+    ):
+        self.job, self.made, self.leaks, self.device = job, made, leaks, device
+        self.fed = contract.make(made.path, options, made.rows[made.of("train")])
 
     def fit(
-        self, options: PictureOptions, seed: int, phase: str = "train"
+        self, options: PictureOptions, seed: int, phase: str
     ) -> tuple[Fitted, dict[str, Any]]:
         """A trained network, and its card's `network`. `phase` names its checkpoints."""
         network, shape = _network(options, self.fed, len(self.made.classes), seed)

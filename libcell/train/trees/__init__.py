@@ -1,0 +1,1 @@
+"""Classifiers of tables: how trees are grown, kept and asked."""
