@@ -42,7 +42,7 @@ class Options:
     threshold: Annotated[float, Opt("probability from which a pixel is cell; higher is stricter",
                                     least=0.1, most=1)] = 0.5
     score: Annotated[float, Opt("mean probability of a cell's pixels from which it is kept",
-                                least=0, most=1)] = 0.75
+                                least=0, most=1)] = 0.7
     tta: Annotated[str, Opt("mean over the image turned and mirrored: flips takes 4 times as long, "
                             "all 8 times", choices=("none", "flips", "all"))] = "none"
     max_radius: Annotated[int | None, Opt("a cell's pixels are no further from its centre "
