@@ -29,8 +29,8 @@ class Options:
     weights: Annotated[str | None, Opt(
         "its weights: a file, or timm's name for published ones in the folder of weights, e.g. "
         "resnet18.a1_in1k")] = None
-    untrained: Annotated[bool, Opt("random weights, of --seed: what any embedding must beat",
-                                   ("--untrained",))] = False
+    untrained: Annotated[bool, Opt("random weights, of --seed: what any embedding must beat; with "
+                                   "--model, its own network so", ("--untrained",))] = False
     channels: Annotated[tuple[str, ...], Opt(
         "channels to see, in order [all]; with --model those that stand for its own")] = ()
     channels_as: Annotated[str | None, Opt(

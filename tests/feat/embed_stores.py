@@ -8,7 +8,7 @@ import torch
 from hand_made import PROVENANCE
 
 from libcell.data import crops, models, tables
-from libcell.nn import classifier
+from libcell.nn import classifier, untrained
 
 EDGE = 32
 
@@ -62,6 +62,7 @@ def model(path: Path, channels: int = 2, **taken: Any) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(5)
         made = classifier.build(network, 2)
+        untrained.wake(made.backbone)
     models.save(path, {k: v.numpy() for k, v in made.state_dict().items()}, {
         "provenance": PROVENANCE, "architecture": "test_resnet+linear", "classes": ["a", "b"],
         "target": "Metadata_Class", "input": contract, "network": network,

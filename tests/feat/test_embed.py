@@ -15,7 +15,7 @@ from hand_made import call, files_of
 
 from libcell.data import crops, models, tables
 from libcell.feat.embedding import parts, rows
-from libcell.nn import backbones, classifier
+from libcell.nn import backbones, classifier, untrained
 from libcell.schema import validate
 
 RGB = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)  # timm's for test_resnet
@@ -48,7 +48,9 @@ def close(a, b, most=1e-5):
 
 def seeded(name, channels, size=(EDGE, EDGE), seed=0):
     torch.manual_seed(seed)
-    return backbones.build(name, channels, size).eval()
+    made = backbones.build(name, channels, size).eval()
+    untrained.wake(made)
+    return made
 
 
 def in_colour(one):

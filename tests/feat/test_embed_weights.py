@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from libcell.data import models
 from libcell.feat.embedding import published
-from libcell.nn import backbones
+from libcell.nn import backbones, untrained
 
 
 @pytest.fixture
@@ -30,7 +30,9 @@ def folder(tmp_path, monkeypatch):
 def write_weights(path, name="test_resnet", seed=9, size=(EDGE, EDGE), channels=3):
     """Weights of a network for colour pictures, with the classifier that published ones have."""
     torch.manual_seed(seed)
-    state = backbones.build(name, channels, size).state_dict()
+    network = backbones.build(name, channels, size)
+    untrained.wake(network)
+    state = network.state_dict()
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in state.items()} | {"fc.weight": torch.ones(10, 3)},
               path)
@@ -126,7 +128,7 @@ def test_an_untrained_network_is_called_one(folder):
     assert not np.allclose(values(), values("f.parquet"))
 
 
-def test_a_models_own_network_before_training(folder):
+def test_a_models_own_network_with_random_weights(folder):
     """Same pixels, same network, the seed's weights: with the seed that made the model, its own."""
     embed("-m", "c.model")
     assert "untrained" in embed("-m", "c.model", "--untrained", "--seed", 5, out="u.parquet").said

@@ -12,7 +12,7 @@ from torch import nn
 from libcell.data import models
 from libcell.errors import DataError, UsageFault
 from libcell.feat.embedding import published
-from libcell.nn import backbones, classifier
+from libcell.nn import backbones, classifier, untrained
 
 _loading = threading.Lock()  # several threads begin at once, and one copy is enough
 
@@ -88,4 +88,6 @@ def _built(network: Network) -> nn.Module:
         made = backbones.build(network.backbone, network.channels, network.size_px)
     if network.weights:
         published.take(made, network.weights)
+    else:
+        untrained.wake(made)
     return made
