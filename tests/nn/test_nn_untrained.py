@@ -22,7 +22,7 @@ def changes(network, part):
             if part in name and value.ndim > 1:
                 value.add_(torch.randn_like(value))
         after = network(picture)
-    return not torch.allclose(before, after, rtol=1e-4, atol=1e-6)
+    return not torch.allclose(before, after, rtol=0.01, atol=0.01)
 
 
 @pytest.mark.parametrize(("name", "branch"), [("test_resnet", "layer3.0.conv1"),
