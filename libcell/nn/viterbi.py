@@ -37,8 +37,8 @@ def align(
     transcript has a frame at least: `frames` >= `stages`, and L >= T reaches all of them.
     """
     size = max(1, AT_ONCE // max(1, scores.shape[1] * log_length.shape[1]))
-    parts = [_align(*(x[i : i + size] for x in (scores, frames, transcripts, stages)), log_length)
-             for i in range(0, len(scores), size)]
+    parts = [_align(scores[i : i + size], frames[i : i + size], transcripts[i : i + size],
+                    stages[i : i + size], log_length) for i in range(0, len(scores), size)]
     return torch.cat(parts) if parts else frames.new_zeros((0, scores.shape[1]))
 
 
@@ -94,7 +94,7 @@ def decode(
     another frame of the same stage); `least` int (K,): frames that a stage lasts at the least.
     The first and the last stage of a sequence may be shorter: the film cuts them.
     """
-    stage, first, last, sources, worth = _trellis(log_change, least)
+    stage, sources, worth = _trellis(log_change, least)
     n, length, _ = scores.shape
     shown = scores[:, :, stage].transpose(0, 1)  # (T,B,S), one state a stage and age
     total = shown[0] if length else scores.new_zeros((n, len(stage)))
@@ -107,11 +107,11 @@ def decode(
     return _back(ended, came, frames, stage, sources, length)
 
 
-def _trellis(log_change: Tensor, least: Tensor | None) -> tuple[Tensor, ...]:
+def _trellis(log_change: Tensor, least: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """States (stage, age up to the least length), and for each state where it may come from.
 
-    stage (S,); first, last (K,): a stage's youngest and oldest state; sources (S,P) and what
-    coming from there is worth (S,P). A sequence may begin and end in any state.
+    stage (S,); sources (S,P); what coming from there is worth (S,P). A sequence may begin and end
+    in any state.
     """
     change = log_change.clamp_min(NEVER)
     count = len(change)
@@ -130,7 +130,7 @@ def _trellis(log_change: Tensor, least: Tensor | None) -> tuple[Tensor, ...]:
         if last[k] > first[k]:
             worth[first[k], k] = NEVER
         sources[last[k], k], worth[last[k], k] = last[k], change[k, k].cpu()
-    return tuple(x.to(change.device) for x in (stage, first, last, sources, worth))
+    return stage.to(change.device), sources.to(change.device), worth.to(change.device)
 
 
 def _back(

@@ -1,0 +1,93 @@
+"""Networks that tell a stage for each frame of a sequence. The folder is the list.
+
+A network is a file here, named as `--network` names it, that holds
+
+    SUMMARY = "One line."
+    @dataclass(frozen=True)
+    class Options: ...      # str, int, float or bool fields, each with a default
+    def build(channels: int, size: tuple[int, int], classes: int, options: Options) -> nn.Module
+
+where the module's `forward(pixels, there)` takes pixels (B,T,C,H,W) float and `there` (B,T) bool,
+False where a frame is missing or the sequence has ended, and returns `Said`. What it says of
+frames that are not there counts for nothing, and what lies in their pixels must not matter.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from libcell.errors import DataError, UsageFault
+
+
+class Said(NamedTuple):
+    """scores (B,T,K) before softmax; drawn (B,T,1,H,W) before the sigmoid, the masked centre
+    cell, of networks that draw it."""
+
+    scores: Tensor
+    drawn: Tensor | None = None
+
+
+def names() -> list[str]:
+    """All networks, without importing any."""
+    found = Path(__file__).parent.glob("*.py")
+    return sorted(p.stem for p in found if not p.stem.startswith("_"))
+
+
+def options(name: str, given: Mapping[str, Any]) -> Any:
+    """A network's options with `given` values, which may still be text. UsageFault names a
+    wrong one."""
+    if name not in names():
+        raise UsageFault(f"--network {name}: there is none; there are {', '.join(names())}")
+    kind = importlib.import_module(f"{__name__}.{name}").Options
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    unknown = sorted(set(given) - set(fields))
+    if unknown:
+        raise UsageFault(f"--network {name}: unknown option {', '.join(unknown)}; it has "
+                         f"{', '.join(fields)}")
+    return kind(**{k: _value(name, k, v, type(fields[k].default)) for k, v in given.items()})
+
+
+def _value(network: str, name: str, value: Any, kind: type) -> Any:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise UsageFault(f"--network {network}: {name}={value}: expected a number") from error
+
+
+def build(shape: Mapping[str, Any], classes: int) -> nn.Module:
+    """An untrained network from the card's `network`: name, channels, size_px, options."""
+    height, width = shape["size_px"]
+    given = options(shape["name"], shape["options"])
+    module = importlib.import_module(f"{__name__}.{shape['name']}")
+    made: nn.Module = module.build(shape["channels"], (height, width), classes, given)
+    return made
+
+
+def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: str) -> nn.Module:
+    """A trained one from a model's card and tensors, in evaluation mode.
+
+    DataError, naming `what`, if the tensors do not fit the card.
+    """
+    made = build(card["network"], len(card["classes"]))
+    try:
+        made.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
+    except RuntimeError as error:
+        text = str(error).splitlines()[-1].strip()
+        raise DataError(f"{what}: its weights are not of the network that its card states "
+                        f"({text})") from error
+    return made.eval()
+
+
+def of_frames(network: nn.Module, pixels: Tensor, there: Tensor) -> Tensor:
+    """What `network` (N,C,H,W) -> (N,...) says of the frames that are there, 0 elsewhere:
+    (B,T,...)."""
+    found = network(pixels[there])
+    made = found.new_zeros((*there.shape, *found.shape[1:]))
+    made[there] = found
+    return made
