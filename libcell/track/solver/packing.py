@@ -1,44 +1,75 @@
 """The set of hypotheses with the largest total gain in which every object serves once.
 
-A weighted set packing, solved exactly. First what needs no search: a hypothesis is taken where
-all that could stand in its place together gain no more (the weight of the best packing of its
-neighbours bounds that), and what it rules out is struck; this repeats until nothing changes.
-What is left, usually a few per cent, is an integer programme for HiGHS.
+A weighted set packing, solved exactly. Without divisions it is an assignment, and the worth of
+objects proves it best. Then come the divisions that gain more than their objects are worth. Where
+one of them only adds a daughter that nobody else has, it is taken, and its mother is worth more.
+What is left in doubt bounds how much may be gained at all; hypotheses that would lose more than
+that are struck, and the islands that remain, usually few and small, are integer programmes for
+HiGHS.
 """
 
 import numpy as np
 from scipy import optimize, sparse
 
-from libcell.compiled import compiled
 from libcell.errors import CellError
+from libcell.track.solver.assignment import assign, balance, divide
 from libcell.track.solver.hypotheses import NONE, Hypotheses
 
-OPEN, TAKEN, STRUCK = 0, 1, 2
+EXACT = 1e-9  # of a gain, for rounding
+SHARES = 30  # rounds in which worth is shared between the ends of links
+SHRINK = 20  # times that islands are made smaller at most
 
 
 def best(hypotheses: Hypotheses) -> np.ndarray:
     """(n,) bool: which to take. Those that gain nothing are never taken."""
-    slots, count = _slots(hypotheses)
-    state = np.where(hypotheses.gain > 0, OPEN, STRUCK).astype(np.int8)
-    if state.size:
-        start, member = _members(slots, count)
-        settle(slots, hypotheses.gain, start, member, state)
-    rest = np.flatnonzero(state == OPEN)
-    taken = state == TAKEN
-    taken[rest[programme(slots[rest], hypotheses.gain[rest])]] = True
-    return np.asarray(taken)
+    rows = np.flatnonzero(hypotheses.gain > 0)
+    taken = np.zeros(len(hypotheses), bool)
+    if rows.size:
+        taken[rows] = _best(hypotheses.take(rows))
+    return taken
 
 
-def _slots(hypotheses: Hypotheses) -> tuple[np.ndarray, int]:
-    """(n, 3) int64: the slots that each uses, -1 for none, and how many slots there are.
+def _best(given: Hypotheses) -> np.ndarray:
+    slots, counts = _slots(given)
+    taken, worth = _with_worth(slots, given.gain, counts)
+    spare = _worth_of(slots, worth) - given.gain
+    island = _islands(slots, spare)
+    doubtful = np.flatnonzero(island)
+    taken[doubtful] = programme(slots[doubtful], given.gain[doubtful])
+    return taken
 
-    An object has a slot for where it goes and another for whence it came.
+
+def _slots(given: Hypotheses) -> tuple[np.ndarray, tuple[int, int]]:
+    """(n, 3) int64: the slots that each uses, -1 for none; numbers of sources and of targets.
+
+    An object has a slot for where it goes and another for whence it came; those of sources are
+    numbered first.
     """
-    sources, out = np.unique(hypotheses.source, return_inverse=True)
-    targets, into = np.unique(hypotheses.target, return_inverse=True)
-    into = into.reshape(-1, 2) + sources.size
-    into[hypotheses.target == NONE] = NONE
-    return np.column_stack([out, into]).astype(np.int64), int(sources.size + targets.size)
+    sources, out = np.unique(given.source, return_inverse=True)
+    targets, into = np.unique(given.target[given.target != NONE], return_inverse=True)
+    slots = np.full((len(given), 3), NONE)
+    slots[:, 0] = out
+    slots[:, 1:][given.target != NONE] = into + sources.size
+    return slots, (sources.size, targets.size)
+
+
+def _with_worth(
+    slots: np.ndarray, gain: np.ndarray, counts: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A packing (n,) bool, and the worth of slots that adds up to its gain."""
+    single = np.flatnonzero(slots[:, 2] == NONE)
+    single = single[np.argsort(slots[single, 0], kind="stable")]
+    sources, n = slots[single, 0], counts[0]
+    start = np.searchsorted(sources, np.arange(n + 1))
+    link, out, into = assign(start, slots[single, 1] - n, gain[single], counts[1])
+    place = np.where(link >= 0, single[link] if single.size else NONE, NONE)
+    taken = np.zeros(len(slots), bool)
+    taken[place[place >= 0]] = True
+    worth = np.concatenate([out, into])
+    if single.size < len(slots):
+        balance(slots, gain, *_members(slots, worth.size), place, worth, SHARES)
+        _add_daughters(slots, gain, place, worth, taken)
+    return taken, worth
 
 
 def _members(slots: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -51,54 +82,51 @@ def _members(slots: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return start, order // 3
 
 
-@compiled
-def settle(
-    slots: np.ndarray, gain: np.ndarray, start: np.ndarray, member: np.ndarray, state: np.ndarray
+def _add_daughters(
+    slots: np.ndarray, gain: np.ndarray, place: np.ndarray, worth: np.ndarray, taken: np.ndarray
 ) -> None:
-    """Take and strike, in place, what can be told without search."""
-    changed = True
-    while changed:
-        changed = False
-        for h in range(gain.size):
-            if state[h] == OPEN and rivals(h, slots, gain, start, member, state) <= gain[h]:
-                state[h] = TAKEN
-                changed = True
-                for k in range(3):
-                    s = slots[h, k]
-                    if s >= 0:
-                        for p in range(start[s], start[s + 1]):
-                            if state[member[p]] == OPEN:
-                                state[member[p]] = STRUCK
+    double = np.flatnonzero(slots[:, 2] != NONE)
+    excess = gain - _worth_of(slots, worth)
+    order = double[excess[double] > EXACT]
+    order = order[np.lexsort((order, -excess[order]))]
+    held = np.zeros(worth.size, bool)
+    held[slots[place[place >= 0], 1]] = True
+    divide(order, slots, excess, place.copy(), worth, taken, held)
 
 
-@compiled
-def rivals(
-    h: int, slots: np.ndarray, gain: np.ndarray, start: np.ndarray, member: np.ndarray,
-    state: np.ndarray,
-) -> float:
-    """An upper bound of what could be gained in the place of hypothesis h.
+def _worth_of(slots: np.ndarray, worth: np.ndarray) -> np.ndarray:
+    """(n,) float64: what the slots of each hypothesis are worth together."""
+    return np.asarray(np.append(worth, 0.0)[slots].sum(axis=1))
 
-    Rivals are told apart by which of its (up to three) slots they use, as bits; those of
-    different slots may go together.
+
+def _islands(slots: np.ndarray, spare: np.ndarray) -> np.ndarray:
+    """(n,) bool: hypotheses that may be in a better packing, or that stand in its way.
+
+    spare  (n,) by how much their slots are worth more than they gain; below 0, they may improve
+           the packing, all those that hang together by no more than what they lack in sum
     """
-    most = np.zeros(8)
-    for k in range(3):
-        s = slots[h, k]
-        if s < 0:
-            continue
-        for p in range(start[s], start[s + 1]):
-            r = member[p]
-            if r == h or state[r] != OPEN:
-                continue
-            bits = 0
-            for i in range(3):
-                for j in range(3):
-                    if slots[h, i] >= 0 and slots[h, i] == slots[r, j]:
-                        bits |= 1 << i
-            most[bits] = max(most[bits], gain[r])
-    apart = most[1] + most[2] + most[4]
-    paired = max(most[3] + most[4], max(most[5] + most[2], most[6] + most[1]))
-    return max(most[7], max(apart, paired))
+    lack = np.maximum(-spare, 0)
+    lack[lack < EXACT] = 0
+    count = int(slots.max()) + 1
+    active = np.ones(len(slots), bool)
+    for _ in range(SHRINK):
+        group = _connected(slots[active], count)[slots[:, 0]]
+        hope = np.bincount(group, weights=np.where(active, lack, 0))[group]
+        now = active & (hope > 0) & (spare <= hope + EXACT)
+        if (now == active).all():
+            break
+        active = now
+    return active
+
+
+def _connected(slots: np.ndarray, count: int) -> np.ndarray:
+    """(count,) int: the island that each slot is in."""
+    ends = np.concatenate([slots[:, 1], slots[:, 2]])
+    begins = np.concatenate([slots[:, 0], slots[:, 0]])
+    there = ends != NONE
+    graph = sparse.coo_array((np.ones(int(there.sum())), (begins[there], ends[there])),
+                             shape=(count, count))
+    return np.asarray(sparse.csgraph.connected_components(graph, directed=False)[1])
 
 
 def programme(slots: np.ndarray, gain: np.ndarray) -> np.ndarray:
