@@ -1,0 +1,1 @@
+"""Two trackings side by side: which objects are the same, and the figures as a table."""
