@@ -65,7 +65,7 @@ def test_a_file_and_the_same_file_by_its_name(folder):
     done = embed("--weights", "test_resnet.r160_in1k", out="n.parquet")
     assert np.array_equal(values("n.parquet"), values())
     assert done.records[-1]["network"] == "test_resnet"
-    assert done.records[-1]["weights"] == "published" and "untrained" not in done.said
+    assert done.records[-1]["weights"] == "given" and "untrained" not in done.said
     told = provenance("n.parquet")
     assert told["inputs"][-1]["role"] == "weights"
     assert told["inputs"][-1]["digest"] == provenance()["inputs"][-1]["digest"]

@@ -37,7 +37,7 @@ class Network:
         """Where the weights are from, in words."""
         if self.seed is not None:
             return f"untrained, seed {self.seed}"
-        return "the model's" if self.model else "published"
+        return "the model's" if self.model else "given"
 
 
 def card_of(path: Path) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def write(job: Job, blocks: list[Block], recipe: Recipe, weights: Weights | None
             table = tables.read_part(parts[-1])
             schema = schema or tables.stamp(table.slice(0, 0), KIND, provenance).schema
             job.sink(tables.conform(table, schema))
+            parts.pop().unlink()
     job.settle()
     if undefined:
         job.reporter.warn(f"{undefined} of {total} crops hold NaN or infinite pixels; their "
