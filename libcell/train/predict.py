@@ -32,6 +32,13 @@ class Options:
     target: Annotated[str | None, Opt("column with the known class [the model's target]")] = None
     no_baselines: Annotated[bool, Opt("do not ask the baselines of a network about its crops",
                                       ("--no-baselines",))] = False
+    truth: Annotated[str | None, Opt("of sequences: table with the known stage, by object_id or "
+                                     "by field, frame and label [the store's index]",
+                                     path=True)] = None
+    decode: Annotated[bool, Opt("of sequences: only changes between stages that training has "
+                                "seen", ("--decode",))] = False
+    least_frames: Annotated[tuple[str, ...], Opt("of sequences: frames that a stage lasts at the "
+                                                 "least, as STAGE=N")] = ()
 
 
 def run(job: Job, options: Options) -> None:
@@ -39,11 +46,17 @@ def run(job: Job, options: Options) -> None:
     from pathlib import Path
 
     from libcell.data import models
+    from libcell.errors import UsageFault
 
     path = Path(options.model)
     card = models.load_card(path)
-    of_crops = card["input"]["kind"] == "crops"
-    function, blocks = (predict_crops, _crop_blocks) if of_crops else (predict_rows, _row_blocks)
+    if card["input"]["kind"] != "sequences" and (
+            options.truth or options.decode or options.least_frames):
+        raise UsageFault(f"{path}: --truth, --decode and --least-frames are for models of "
+                         f"sequences; this one is of {card['input']['kind']}")
+    kinds: dict[str, Any] = {"crops": (predict_crops, _crop_blocks),
+                             "sequences": (predict_sequences, _sequence_blocks)}
+    function, blocks = kinds.get(card["input"]["kind"], (predict_rows, _row_blocks))
     job.table("predictions", "predict", function, blocks(job, path, card, options))
 
 
@@ -127,7 +140,42 @@ def predict_crops(
                             {name: one.argmax(axis=1) for name, one in said.items()})
 
 
-# -- both ------------------------------------------------------------------------------------
+# -- sequences of a store --------------------------------------------------------------------
+
+
+def _sequence_blocks(
+    job: Job, path: Path, card: dict[str, Any], options: Options
+) -> Iterator[Block]:
+    from libcell.run import devices
+    from libcell.train.engine.extra import require
+    from libcell.train.sequences import answers
+
+    require(job.command, "timm", "torchvision")
+    answers.least_of(options.least_frames, card["classes"])  # an error if one is unknown
+    target = options.target or card["target"]
+    more = {"model": path, "device": devices.resolve(job.device), "target": target,
+            "alone": job.pool.width == 1, "decode": options.decode, "least": options.least_frames}
+    for number, store in enumerate(job.inputs.paths("crops")):
+        scratch = job.parts / f"index-{number}.arrow"
+        for key, args in answers.blocks(store, scratch, card, options.truth, target):
+            yield Block(key, args | more)
+
+
+def predict_sequences(
+    store: Path, index: Path, rows: np.ndarray, sequences: list[tuple[str, np.ndarray]],
+    model: Path, device: str, target: str, alone: bool, decode: bool, least: tuple[str, ...],
+) -> pa.Table:
+    """Table `predictions` of a store's `rows` (see `sequences.answers`); `index` is its table."""
+    from libcell.data import models, tables
+    from libcell.train.sequences import answers
+
+    card = models.load_card(model)
+    said = answers.of_sequences(model, card, store, rows, sequences, device, alone=alone,
+                                decode=decode, least=least)
+    return prediction_table(tables.read_part(index).take(rows), said, card, target)
+
+
+# -- all -------------------------------------------------------------------------------------
 
 
 def prediction_table(

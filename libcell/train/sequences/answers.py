@@ -1,0 +1,113 @@
+"""A model's stages for every crop of a store, sequence by sequence: what `predict` asks for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from libcell.data import crops, models, tables
+from libcell.errors import DataError, UsageFault
+from libcell.train.kernels.temperature import probabilities
+from libcell.train.pictures.contract import reader_of
+from libcell.train.sequences import courses, judge, truth
+from libcell.train.sequences.courses import Course
+
+CROPS = 2048  # of one block, whole fields of view
+PARENT = "Metadata_Parent"
+
+
+def blocks(
+    store: Path, scratch: Path, card: dict[str, Any], told: str | None, target: str,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Key and the store's part of a block's arguments: crops of whole fields of view, so that
+    none is in two blocks, and the sequences that they are in. `scratch` gets the index, with the
+    known stages of the table `told`, if any."""
+    opened = crops.open_crops(store)
+    reader_of(card["input"], store)  # an error if it lacks a channel
+    index = truth.joined(opened.index(), told, target)
+    made = courses.read(opened, index)
+    tables.write_part(scratch, _with_parents(index, opened.sequences()))
+    images, image = np.unique(np.asarray(index.column("Metadata_Image").to_pylist(), str),
+                              return_inverse=True)
+    part = np.cumsum(np.bincount(image, minlength=len(images))) // CROPS
+    own = [part[image[c.rows[c.rows >= 0][0]]] if (c.rows >= 0).any() else -1 for c in made]
+    for number in range(int(part[-1]) + 1 if len(part) else 1):
+        rows = np.flatnonzero(part[image] == number) if len(part) else np.zeros(0, np.int64)
+        if len(rows) or not len(part):
+            some = [(c.name, c.rows) for c, p in zip(made, own) if p == number]
+            yield f"{store} {number}", {"store": store, "index": scratch, "rows": rows,
+                                        "sequences": some}
+
+
+def _with_parents(index: pa.Table, listed: pa.Table) -> pa.Table:
+    """The index with each track's mother, where the store knows of mothers."""
+    wanted = {"parent_sequence_id", "track_id"}
+    if not wanted <= set(listed.column_names) or "Metadata_Track" not in index.column_names:
+        return index
+    mother = dict(zip(listed.column("sequence_id").to_pylist(),
+                      listed.column("parent_sequence_id").to_pylist()))
+    names = [f"{i}:{t}" for i, t in zip(index.column("Metadata_Image").to_pylist(),
+                                        index.column("Metadata_Track").to_pylist())]
+    parents = [(mother.get(name) or "").rpartition(":")[2] for name in names]
+    return index.append_column(PARENT, pa.array([int(p) if p.isdigit() else None for p in parents],
+                                                pa.int64()))
+
+
+def of_sequences(
+    model: Path, card: dict[str, Any], store: Path, rows: np.ndarray,
+    sequences: list[tuple[str, np.ndarray]], device: str, *, alone: bool, decode: bool,
+    least: tuple[str, ...],
+) -> np.ndarray:
+    """float64 (n,K): how likely each of `rows` (n,) shows each stage. A crop that is in no
+    sequence is asked about for itself.
+
+    With `decode` the likeliest course of each sequence, whose changes between stages training
+    has seen and whose stages last at `least` so long, decides: in a frame where another stage
+    is likelier, the two exchange their probabilities. DataError where pixels are no numbers.
+    """
+    if not alone:
+        torch.set_num_threads(1)  # holds for the calling thread: others have the other cores
+    stamp = (model / models.WEIGHTS).stat().st_mtime_ns
+    network = judge.loaded(model, stamp, device)
+    asked = [Course(name, at, np.full(len(at), -1)) for name, at in sequences]
+    inside = np.concatenate([np.zeros(0, np.int64), *(c.rows for c in asked)])
+    asked += [Course("", np.array([r]), np.array([-1])) for r in np.setdiff1d(rows, inside)]
+    scores = judge.scores(network, store, card["input"], asked, device)
+    chances = [probabilities(s, card["calibration"]["temperature"]) for s in scores]
+    if decode or least:
+        change = np.where(np.array(card["stages"]["changes"]) > 0, 0.0, -np.inf)
+        np.fill_diagonal(change, 0.0)
+        if not decode:
+            change[:] = 0.0
+        paths = judge.courses_of(chances, asked, change, least_of(least, card["classes"]))
+        chances = [_exchanged(p, path) for p, path in zip(chances, paths)]
+    made, _ = judge.by_crop(chances, asked, int(rows.max(initial=-1)) + 1)
+    found = made[rows] if len(rows) else np.zeros((0, len(card["classes"])))
+    bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if len(bad):
+        raise DataError(f"{store}: crop {rows[bad[0]]} holds NaN or infinite pixels")
+    return found
+
+
+def _exchanged(chances: np.ndarray, path: np.ndarray) -> np.ndarray:
+    made, at = chances.copy(), np.arange(len(path))
+    top = chances.argmax(axis=1)
+    made[at, top], made[at, path] = chances[at, path], chances[at, top]
+    return made
+
+
+def least_of(given: tuple[str, ...], classes: list[str]) -> np.ndarray:
+    """Frames that each stage lasts at the least (K,), from STAGE=N."""
+    found = np.ones(len(classes), np.int64)
+    for one in given:
+        name, _, number = one.partition("=")
+        if name not in classes:
+            raise UsageFault(f"--least-frames {one}: the model knows no stage {name!r}; it has "
+                             f"{', '.join(classes)}")
+        if not number.isdigit() or int(number) < 1:
+            raise UsageFault(f"--least-frames {one}: expected STAGE=N, N a whole number from 1")
+        found[classes.index(name)] = int(number)
+    return found
