@@ -14,7 +14,8 @@ from pathlib import Path
 MODULES = ("tests.peers.bench_house", "tests.peers.bench_coco", "tests.peers.bench_extract_images",
            "tests.peers.bench_align", "tests.peers.bench_segment", "tests.peers.bench_heads",
            "tests.peers.bench_feat", "tests.peers.bench_feat_more", "tests.peers.bench_train",
-           "tests.peers.bench_cells", "tests.peers.bench_crop", "tests.peers.bench_embed")
+           "tests.peers.bench_cells", "tests.peers.bench_crop", "tests.peers.bench_embed",
+           "tests.peers.bench_sequence")
 
 
 @dataclass(frozen=True)

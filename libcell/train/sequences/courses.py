@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from libcell.data.crops import CropStore
-from libcell.errors import DataError
+from libcell.errors import DataError, UsageFault
 from libcell.train.pictures import plan
 from libcell.train.pictures.plan import Plan
 
@@ -108,6 +108,8 @@ def material(
 def stage_order(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """The stages in the order in which they come: as `wanted`, as published data have them, or
     else by name. DataError for a stage that `wanted` lacks or that never occurs."""
+    if len(set(wanted)) < len(wanted):
+        raise UsageFault("--stages: a name stands in it twice")
     if wanted:
         strange = sorted(set(found) - set(wanted))
         if strange:

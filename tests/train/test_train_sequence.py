@@ -1,0 +1,96 @@
+"""cell-train sequence and predict on sequences made by hand: what works, what is refused."""
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from hand_made import call, files_of
+from stage_stores import STAGES, courses, store
+
+from libcell.data import crops, models, tables
+
+ORDER = ("--stages", ",".join(STAGES))
+SMALL = ("--epochs", 1, "-j", 1, "--network-options",
+         "width=4,hidden=8", "--rotate", 0)
+
+
+def train(folder, *args, source="a.crops.zarr", out="m.model", code=0):
+    return call("train", "sequence", folder / source, *ORDER, *SMALL, *args, "-o", folder / out,
+                code=code)
+
+
+def predict(folder, *args, source="a.crops.zarr", out="p.parquet", code=0):
+    return call("train", "predict", folder / "m.model", folder / source, "-j", 1, *args, "-o",
+                folder / out, code=code)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a.crops.zarr, every fifth sequence with a gap, and m.model."""
+    folder = tmp_path_factory.mktemp("stages")
+    store(folder / "a.crops.zarr", courses(24, 0), gaps=5)
+    train(folder)
+    return folder
+
+
+def test_a_model_of_sequences(trained):
+    card = models.load_card(trained / "m.model")
+    assert card["classes"] == list(STAGES) and card["input"]["kind"] == "sequences"
+    changes = np.array(card["stages"]["changes"])
+    assert (changes > 0).tolist() == (np.eye(4, k=1) > 0).tolist()
+    assert sum(card["training"]["sequences"].values()) == 24
+    train(trained, out="again.model")
+    assert files_of(trained / "again.model") == files_of(trained / "m.model")
+
+
+def test_every_crop_is_predicted_in_an_order_that_training_has_seen(trained):
+    predict(trained, "--decode", "--least-frames", "Bar=2")
+    found = tables.read(trained / "p.parquet", "predictions")
+    assert found.column("object_id").equals(
+        crops.open_crops(trained / "a.crops.zarr").index().column("object_id"))
+    chances = np.stack([found[f"p_{s}"] for s in STAGES], 1)
+    np.testing.assert_allclose(chances.sum(1), 1, atol=1e-9)
+    said = np.array([STAGES.index(s) for s in found["predicted"].to_pylist()])
+    assert (said == chances.argmax(1)).all()
+    track = np.array(found["Metadata_Track"])
+    for one in np.unique(track):
+        assert set(np.diff(said[track == one])) <= {0, 1}
+
+
+def test_stages_of_a_table(trained, tmp_path):
+    index = crops.open_crops(trained / "a.crops.zarr").index()
+    told = index.select(["Metadata_Image", "Metadata_T", "Metadata_Label", "Metadata_Stage"])
+    told = told.rename_columns([*told.column_names[:3], "stage"])
+    pyarrow.csv.write_csv(told, tmp_path / "t.csv")
+    predict(trained, "--truth", tmp_path / "t.csv", "--target", "stage", out="t.parquet")
+    assert pq.read_table(trained / "t.parquet")["target"].to_pylist() == (
+        told["stage"].to_pylist())
+
+
+@pytest.mark.parametrize("network", ["frames", "transformer"])
+def test_other_networks_and_weak(trained, network, tmp_path):
+    more = ("--network-options", "backbone=resnet10t", "--network", network, "--weak")
+    call("train", "sequence", trained / "a.crops.zarr", *ORDER, "--epochs", 1, "-j", 1, *more, "-o", tmp_path / "m.model")
+    assert models.load_card(tmp_path / "m.model")["calibration"]["rows"] == 0
+
+
+@pytest.mark.parametrize(("args", "code", "said"), [
+    (("--stages", "Bar,Two,After"), 65, "--stages lacks Before"),
+    (("--stages", "Before,Bar,Two,After,Late"), 65, "never is Late"),
+    (("--stages", "Bar,Bar"), 2, "stands in it twice"),
+    (("--target", "Metadata_Phase"), 65, "no such column"),
+    (("--network-options", "wide=3"), 2, "unknown option wide"),
+    (("--size", 16), 2, "use --size 32 or more"),
+])
+def test_what_is_refused(trained, tmp_path, args, code, said):
+    done = call("train", "sequence", trained / "a.crops.zarr", *SMALL, *args, "-o",
+                tmp_path / "x.model", code=code)
+    assert said in done.said and len(done.said.splitlines()) == 1
+
+
+def test_sequences_of_one_frame(trained, tmp_path):
+    store(tmp_path / "b.crops.zarr", [np.array([i % 4]) for i in range(24)])
+    assert "no sequence of two frames" in train(tmp_path, source="b.crops.zarr", code=65).said
+    call("train", "predict", trained / "m.model", tmp_path / "b.crops.zarr", "-j", 1, "--decode",
+         "--least-frames", "Bar=3", "-o", tmp_path / "p.parquet")
+    assert pq.read_table(tmp_path / "p.parquet").num_rows == 24
