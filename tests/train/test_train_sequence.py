@@ -70,7 +70,8 @@ def test_stages_of_a_table(trained, tmp_path):
 @pytest.mark.parametrize("network", ["frames", "transformer"])
 def test_other_networks_and_weak(trained, network, tmp_path):
     more = ("--network-options", "backbone=resnet10t", "--network", network, "--weak")
-    call("train", "sequence", trained / "a.crops.zarr", *ORDER, "--epochs", 1, "-j", 1, *more, "-o", tmp_path / "m.model")
+    call("train", "sequence", trained / "a.crops.zarr", *ORDER, "--epochs", 1,
+         "-j", 1, *more, "-o", tmp_path / "m.model")
     assert models.load_card(tmp_path / "m.model")["calibration"]["rows"] == 0
 
 
