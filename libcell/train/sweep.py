@@ -23,7 +23,8 @@ class Options(PictureOptions):
     """As `cell-train cnn`, and what is varied."""
 
     backbones: Annotated[tuple[str, ...], Opt("backbones to try [--backbone]")] = ()
-    heads: Annotated[tuple[str, ...], Opt("heads to try [--head]")] = ()
+    heads: Annotated[tuple[str, ...], Opt("heads to try, each with those of --head-options that "
+                                          "it has [--head]")] = ()
     seeds: Annotated[tuple[int, ...], Opt("seeds to try; the split keeps --seed [--seed]")] = ()
 
 
@@ -40,9 +41,10 @@ def run(job: Job, options: Options) -> None:
 
     from libcell.train.pictures.course import Course
 
+    cells = grid(options, job.seed)
     course = Course(job, path, crops.open_crops(path).index(), options)
     rows: list[dict[str, Any]] = []
-    for name, one, seed in grid(options, job.seed):
+    for name, one, seed in cells:
         card = _trained(course, job.root / f"{name}.model", name, one, seed)
         rows += figures(name, one, seed, card)
     table = tables.from_columns("scores", {k: [r[k] for r in rows] for k in rows[0]})
@@ -56,12 +58,40 @@ def run(job: Job, options: Options) -> None:
 
 
 def grid(options: Options, seed: int) -> list[tuple[str, Options, int]]:
-    """Name, options and seed of every combination; a file's name is no part of a model's."""
-    return [(f"{backbone}-{head.partition(':')[0]}-{one}",
-             replace(options, backbone=backbone, head=head), one)
+    """Name, options and seed of every combination; UsageFault before any of them is trained."""
+    from libcell.nn import backbones
+
+    heads = options.heads or (options.head,)
+    given = _dealt(heads, options.head_options)
+    for backbone in options.backbones or (options.backbone,):
+        backbones.spelled(backbone)
+    made = [(f"{backbone}-{_label(head, heads)}-{one}",
+             replace(options, backbone=backbone, head=head, head_options=given[head]), one)
             for backbone in options.backbones or (options.backbone,)
-            for head in options.heads or (options.head,)
+            for head in heads
             for one in options.seeds or (seed,)]
+    return list({cell[0]: cell for cell in made}.values())  # asked for twice: trained once
+
+
+def _label(head: str, heads: tuple[str, ...]) -> str:
+    """What a head is called in a model's name: its file belongs to it where there are several."""
+    name, _, file = head.partition(":")
+    several = len({h for h in heads if h.partition(":")[0] == name}) > 1
+    return f"{name}-{file.replace('/', '-')}" if several and file else name
+
+
+def _dealt(heads: tuple[str, ...], given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Each head's own among the options `given`. UsageFault for one that no head has."""
+    from dataclasses import fields
+
+    from libcell.errors import UsageFault
+    from libcell.nn import heads as known
+
+    has = {h: {f.name for f in fields(known.load(h.partition(":")[0]).Options)} for h in heads}
+    unknown = [o for o in given if not any(o.partition("=")[0] in h for h in has.values())]
+    if unknown:
+        raise UsageFault(f"--head-options {unknown[0]}: none of {', '.join(heads)} has it")
+    return {h: tuple(o for o in given if o.partition("=")[0] in has[h]) for h in heads}
 
 
 def _trained(

@@ -29,23 +29,31 @@ NAMES = ("resnet18", "resnet50", "resnet101", "densenet121", "densenet161", "den
          "efficientnet_b0", "efficientnet_b1", *TIMM, *HYBRIDS)
 
 
+def spelled(name: str) -> str:
+    """A backbone as timm names it, or one of HYBRIDS. UsageFault for an unknown one."""
+    torchvision_ops.load()
+    import timm
+
+    plain = name.replace("-", "_")
+    known = TIMM.get(plain, plain)
+    if known not in HYBRIDS and not timm.is_model(known):
+        raise UsageFault(f"--backbone {name}: there is none; use {', '.join(NAMES)}, or any that "
+                         "timm.list_models() names")
+    return known
+
+
 def build(name: str, channels: int, size: tuple[int, int]) -> nn.Module:
     """An untrained backbone for pictures (channels, *size); its width is `num_features`.
 
     UsageFault for an unknown name, or a size that the network cannot take.
     """
-    torchvision_ops.load()
-    import timm
-
-    spelled = name.replace("-", "_")
-    if spelled in HYBRIDS:
+    known = spelled(name)
+    if known in HYBRIDS:
         from libcell.nn.backbones.hybrid import hybrid
 
-        return hybrid(HYBRIDS[spelled], channels, size)
-    known = TIMM.get(spelled, spelled)
-    if not timm.is_model(known):
-        raise UsageFault(f"--backbone {name}: there is none; use {', '.join(NAMES)}, or any that "
-                         "timm.list_models() names")
+        return hybrid(HYBRIDS[known], channels, size)
+    import timm
+
     settings: dict[str, Any] = {"pretrained": False, "num_classes": 0, "in_chans": channels}
     if timm.models.get_pretrained_cfg_value(known, "fixed_input_size"):
         settings["img_size"] = size
