@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 from libcell.errors import DataError
 
 WELL = ("Metadata_Plate", "Metadata_Well")
+# what stands for a well where there are none, the widest first
+WIDER = ("Metadata_Plate", "Metadata_Batch", "Metadata_Donor", "Metadata_Movie", "track_id")
 
 
 def matrix(table: pa.Table, names: Sequence[str]) -> np.ndarray:
@@ -35,13 +37,14 @@ def column_text(table: pa.Table, name: str, what: str) -> np.ndarray:
 
 
 def default_group(table: pa.Table) -> tuple[str, ...]:
-    """Columns whose rows must not be parted: wells where there are any, else images."""
+    """Columns whose rows must not be parted: wells where there are any, else plates, batches,
+    donors, movies or tracks, else images."""
     def told(name: str) -> bool:
         return name in table.column_names and table.column(name).null_count < table.num_rows
 
     if told("Metadata_Well"):
         return tuple(n for n in WELL if told(n))
-    return ("Metadata_Plate",) if told("Metadata_Plate") else ("Metadata_Image",)
+    return next(((n,) for n in WIDER if told(n)), ("Metadata_Image",))
 
 
 def groups(table: pa.Table, columns: Sequence[str]) -> np.ndarray:

@@ -171,7 +171,7 @@ def check_folder(path: Path, card: str, name: str) -> list[Violation]:
     except (OSError, json.JSONDecodeError) as error:
         return [Violation(str(path / card), f"cannot be read ({error})")]
     found = of_model(STORES[name], attributes, str(path / card))
-    if name == "model" and not any((path / f).is_file() for f in
+    if name == "model" and not any((path / f).exists() for f in
                                    ("model.safetensors", "model.txt", "fold-0")):
         found.append(Violation(str(path), "holds no model.safetensors (or model.txt)"))
     if name == "tracks":

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 ALGORITHMS = ("random-forest", "boosting")
 IDENTITY = 5  # rows of fewer columns may be equal by chance
-# docs/training-forests.md tells what of the published recipe is kept, and what is not
+# docs/forests.md tells what of the published recipe is kept, and what is not
 PRESETS: dict[str, dict[str, Any]] = {
     "nucleocentric": {
         "algorithm": "random-forest", "trees": 30, "max_depth": 2, "balance": "sampling",
-        "max_correlation": 0.95, "fractions": (0.67, 0.0, 0.33),
+        "max_correlation": 0.95, "fractions": "0.67,0,0.33",
     },
 }
 
