@@ -37,8 +37,8 @@ class Options(TrainingOptions):
         "label [the store's index]", path=True)] = None
     stages: Annotated[tuple[str, ...], Opt(
         "all stages in the order in which they come [as published data sets have them]")] = ()
-    weak: Annotated[bool, Opt("use of the stages only their order in each sequence", ("--weak",))
-                    ] = False
+    weak: Annotated[bool, Opt("use of the stages only their order in each sequence; does not yet "
+                              "work where one stage takes most of a film", ("--weak",))] = False
     network: Annotated[str, Opt("what learns", choices=NETWORKS)] = "convgru"
     network_options: Annotated[tuple[str, ...], Opt("of the network, e.g. width=16, or "
                                                     "backbone=resnet18")] = ()
@@ -96,6 +96,9 @@ def run(job: Job, options: Options) -> None:
 
     from libcell.train.sequences.training import Training
 
+    if options.weak:
+        job.reporter.warn("--weak settles on one stage where that takes most of a film; compare the "
+                          "model with sequences whose stages you know (docs/stages.md)")
     training = Training(job, path, options)
     fitted, network, task = training.fit()
     if not fitted.first:

@@ -161,8 +161,8 @@ def test_records_of_another_kind(cell, tmp_path, room, name):
     done = cell(room, name, "-", *required(room, name), "-o", f"y{about.suffix}", cwd=tmp_path,
                 input=record + "\n", code=None)
     line = said(done)
-    if "not-there" in line:
-        pytest.skip("another input is asked for first")
+    if "not-there" in line or done.returncode == 69:
+        pytest.skip("another input, or an extra, is asked for first")
     assert done.returncode == 65, line
     assert f"{kind}/1" in line
     assert tree(tmp_path) == {}
