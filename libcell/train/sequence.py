@@ -97,8 +97,8 @@ def run(job: Job, options: Options) -> None:
     from libcell.train.sequences.training import Training
 
     if options.weak:
-        job.reporter.warn("--weak settles on one stage where that takes most of a film; compare the "
-                          "model with sequences whose stages you know (docs/stages.md)")
+        job.reporter.warn("--weak settles on one stage where that takes most of a film; compare "
+                          "the model with sequences whose stages you know (docs/stages.md)")
     training = Training(job, path, options)
     fitted, network, task = training.fit()
     if not fitted.first:
