@@ -90,7 +90,7 @@ def _compare(truth: pa.Table, found: pa.Table, image: str, options: Options) -> 
     if options.truth_labels:
         stores = Path(options.truth_labels), Path(options.labels or options.truth_labels)
         names = _compartment(a), _compartment(b)
-        matches, seg = pairs.by_masks(*stores, _group(stores[0], image), names)
+        matches, seg = pairs.by_masks(*stores, image, names)
         return pairs.Found(*sides, matches, seg)
     return pairs.Found(*sides, pairs.by_label(a, b, f"{options.truth}: {image}"))
 
@@ -99,14 +99,6 @@ def _compartment(table: pa.Table) -> str | None:
     """The label image that was tracked, where the table tells."""
     told = "Metadata_Compartment" in table.column_names and table.num_rows
     return str(table.column("Metadata_Compartment")[0].as_py()) if told else None
-
-
-def _group(store: Path, image: str) -> str:
-    """The group of a field of view: its name, or the root of a store that holds one alone."""
-    from libcell.data import labels
-
-    groups = labels.fields(store)[0]
-    return image if image in groups else groups[0] if len(groups) == 1 else image
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

@@ -74,13 +74,13 @@ def by_place(truth: pa.Table, result: pa.Table, most: float) -> np.ndarray:
 
 
 def by_masks(
-    truth: Path, result: Path, group: str, compartments: tuple[str | None, str | None]
+    truth: Path, result: Path, image: str, compartments: tuple[str | None, str | None]
 ) -> tuple[np.ndarray, float]:
     """Matches where a found mask covers more than half of a true one, and the sum for SEG.
 
     Holds two frames at a time.
     """
-    sources = [Source(p, group) for p in (truth, result)]
+    sources = [Source(p, group_of(p, image)) for p in (truth, result)]
     names = [c or labels.compartments_at(s)[0] for c, s in zip(compartments, sources)]
     abouts = [labels.open_labels(s, n).about for s, n in zip(sources, names)]
     if abouts[0].shape != abouts[1].shape:
@@ -95,3 +95,11 @@ def by_masks(
         found.append(np.stack([np.full(i.size, t), a.labels[i], b.labels[j]], axis=1))
         seg += float((shared / (a.areas[i] + b.areas[j] - shared)).sum())
     return np.concatenate(found), seg
+
+
+def group_of(store: Path, image: str) -> str:
+    """The group of a field of view: its name, or the one group that there is."""
+    groups = labels.fields(store)[0]
+    if image not in groups and len(groups) != 1:
+        raise DataError(f"{store}: has no field of view {image!r}; it has {', '.join(groups[:3])}")
+    return image if image in groups else groups[0]
