@@ -38,17 +38,11 @@ class Options:
 
 def run(job: Job, options: Options) -> None:
     """Track every field of view; fields are independent."""
-    import pyarrow as pa
-
-    from libcell.data import tables, tracks
+    from libcell.track.fields import linked
 
     blocks = (Block(s.where, {"source": s, "options": asdict(options)})
               for s in job.inputs.fields("labels"))
-    parts = [tables.read_part(p) for p in job.collect("track", track_field, blocks)]
-    schema = tables.unify(parts)
-    table = pa.concat_tables([tables.conform(p, schema) for p in parts])
-    graph = tracks.write(job.root, table, job.provenance())
-    job.publish("tracks", table.num_rows, divisions=graph.divisions)
+    linked.publish(job, job.collect("track", track_field, blocks))
 
 
 def track_field(source: Source, options: dict[str, Any]) -> pa.Table:

@@ -2,19 +2,20 @@
 
 Every object of the earlier frame ends, continues as one, or divides into two; every object of
 the later one has at most one source. Among all such answers the one with the largest total
-score is taken (a set packing, solved exactly by scipy's HiGHS); greedy choices go wrong where
-cells push each other along.
+score is taken (a set packing, solved exactly); greedy choices go wrong where cells push each
+other along.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, sparse
 
 from libcell.errors import DataError, UsageFault
 from libcell.track.kernels.frame import Frame, describe
 from libcell.track.kernels.motion import MOTIONS, global_shift, local_shifts
+from libcell.track.solver import packing
+from libcell.track.solver.hypotheses import Hypotheses, join, links
 
 LOCAL_ROUNDS = 2  # more gain little
 DENSE_PAIRS = 1 << 22  # up to this many possible pairs are counted in a table
@@ -127,14 +128,14 @@ def link_frames(a: Frame, b: Frame, rules: LinkRules, motion: str = "none") -> L
     if motion not in MOTIONS:
         raise UsageFault(f"motion must be one of {MOTIONS}, not {motion!r}")
     offset = None if motion == "none" else global_shift(a, b)
-    links = best_links(a, b, count_shared(a, b, offset), rules)
-    if motion == "local" and links.source.size:
+    found = best_links(a, b, count_shared(a, b, offset), rules)
+    if motion == "local" and found.source.size:
         for _ in range(LOCAL_ROUNDS):
             offset = local_shifts(
-                a, b, links.source[~links.division], links.target[~links.division]
+                a, b, found.source[~found.division], found.target[~found.division]
             )
-            links = best_links(a, b, count_shared(a, b, offset), rules)
-    return links
+            found = best_links(a, b, count_shared(a, b, offset), rules)
+    return found
 
 
 def best_links(
@@ -153,12 +154,10 @@ def best_links(
     both = common[first] + common[second]
     areas = a.areas[source[first]] + b.areas[target[first]] + b.areas[target[second]]
     two = both / (areas - both)
-    chosen = _pack(
-        np.concatenate([one, 2 * two]),
-        np.concatenate([source, source[first]]),
-        [(np.arange(one.size), target), *((one.size + np.arange(two.size), target[p])
-                                          for p in (first, second))],
-    )  # fmt: skip
+    n = a.labels.size
+    daughters = np.stack([target[first], target[second]], axis=1)
+    chosen = packing.best(join([
+        links(source, n + target, one), Hypotheses(source[first], n + daughters, 2 * two)]))
     single, split = chosen[: one.size], chosen[one.size :]
     rows = np.concatenate([np.flatnonzero(single), first[split], second[split]])
     score = np.concatenate([one[single], two[split], two[split]])
@@ -190,31 +189,3 @@ def _daughters(
     good = (ratio >= rules.min_area_ratio) & (ratio <= rules.max_area_ratio)
     good &= np.minimum(one, two) >= rules.min_similarity * np.maximum(one, two)
     return first[good], second[good]
-
-
-def _pack(
-    weights: np.ndarray, sources: np.ndarray, uses: list[tuple[np.ndarray, np.ndarray]]
-) -> np.ndarray:
-    """Which hypotheses (bool) to take so that sources and targets serve once at most.
-
-    uses  (hypothesis, target) index arrays
-    """
-    if not weights.size:
-        return np.zeros(0, bool)
-    hypothesis = np.concatenate([np.arange(weights.size), *(h for h, _ in uses)])
-    n = int(sources.max()) + 1
-    limit = np.concatenate([sources, *(n + t for _, t in uses)])
-    matrix = sparse.csr_array(
-        (np.ones(limit.size), (limit, hypothesis)), shape=(int(limit.max()) + 1, weights.size)
-    )
-    matrix = matrix[np.unique(limit)]
-    result = optimize.milp(
-        -weights,
-        integrality=np.ones(weights.size),
-        bounds=optimize.Bounds(0, 1),
-        constraints=optimize.LinearConstraint(matrix, -np.inf, 1),
-        options={"mip_rel_gap": 0.0},
-    )
-    if result.x is None:
-        raise RuntimeError(f"linking {weights.size} overlaps failed: {result.message}")
-    return np.asarray(result.x) > 0.5
