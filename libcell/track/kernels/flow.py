@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 NEIGHBOURS = 12  # objects that a place's motion is read from
 STIFF = 0.05  # draws the slopes to 0 where few neighbours, or one side only, would say them
 TIMES = 2  # rounds of the fit, in which neighbours that moved otherwise lose weight
-VOTES = 400  # moves that vote for the drift at most, the likeliest ones
+VOTES = 200  # moves that vote for the drift at most, the likeliest ones
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ class Costs:
     gap                every frame that a link leaves out
     """
 
-    appear: float = 6.0
-    disappear: float = 6.0
-    division: float = 2.0
-    gap: float = 3.0
+    appear: float = 8.0
+    disappear: float = 8.0
+    division: float = 4.0
+    gap: float = 6.0
 
 
 def unlike(

@@ -20,7 +20,7 @@ from libcell.track.solver.hypotheses import Hypotheses, join, links
 ROUNDS = 3  # of motion and links in turns; more change nothing
 RANGE = 6.0  # how far the drift may be, in sizes
 GATE = 3.0  # how far from where it is expected an object may lie, in sizes
-VOTERS, CHOICES = 200, 20  # objects that vote for the drift, and candidates of each
+VOTERS, CHOICES = 100, 20  # objects that vote for the drift, and candidates of each
 MASS = (0.4, 2.5)  # daughters together to their mother; what is beyond is not looked at
 
 
@@ -77,9 +77,9 @@ def into(
     if not past or not len(objects):
         return
     size = usual_size(past[-1].objects)
-    flow = motion(past[-1], objects, size, rules)
+    flow, moves = motion(past[-1], objects, size, rules)
     for p in past:
-        p.places = p.places + flow.at(p.places)
+        p.places = p.places + (moves if p is past[-1] else flow.at(p.places))
         yield _numbered(between(p.places, p.objects, objects, size, rules, p.age - 1),
                         len(p.objects), p.first, first)
 
@@ -94,13 +94,16 @@ def usual_size(a: Objects) -> float:
     return float(np.median(apart[apart > 0])) / 2 if apart.any() else 1.0
 
 
-def motion(past: _Past, b: Objects, size: float, rules: Rules) -> Flow:
-    """How the objects of the last frame moved to this one."""
+def motion(
+    past: _Past, b: Objects, size: float, rules: Rules
+) -> tuple[Flow, np.ndarray]:
+    """How the objects of the last frame moved to this one, as a field and each of them."""
     a, places = past.objects, past.places
     flow = Flow(places[:0], places[:0])
+    moves = np.zeros_like(places)
     if not rules.motion:
-        return flow
-    moves = np.broadcast_to(common_move(places, a, b, size), places.shape)
+        return flow, moves
+    moves = moves + common_move(places, a, b, size)
     for _ in range(ROUNDS - 1):
         found = between(places + moves, a, b, size, rules, past.age - 1)
         taken = found.take(packing.best(found))
@@ -109,7 +112,7 @@ def motion(past: _Past, b: Objects, size: float, rules: Rules) -> Flow:
         to[split] = ellipses.united(b, *target[split].T).centres
         flow = Flow(places[taken.source], to - places[taken.source])
         moves = flow.at(places)
-    return flow
+    return flow, moves
 
 
 def common_move(places: np.ndarray, a: Objects, b: Objects, size: float) -> np.ndarray:

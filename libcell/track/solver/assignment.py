@@ -113,26 +113,28 @@ def _augment(
 @compiled
 def balance(
     slots: np.ndarray, gain: np.ndarray, start: np.ndarray, member: np.ndarray,
-    place: np.ndarray, worth: np.ndarray, times: int,
+    taken: np.ndarray, worth: np.ndarray, times: int,
 ) -> None:
-    """Share what links are worth between their ends, in place.
+    """Share what the hypotheses taken are worth among their slots, in place.
 
-    An assignment leaves open how. Each end gets the middle of what the other hypotheses at both
+    Their gains leave open how. Each slot gets the middle of what the other hypotheses at both
     ends leave room for, so that few divisions seem to gain more than they cost others.
 
     start, member  the hypotheses that use slot s are member[start[s]:start[s + 1]]
-    place          the link of every source, a row of `slots`, -1 for none
+    taken          (k,) rows of `slots`
     """
     for _ in range(times):
-        for i in range(place.size):
-            p = place[i]
-            if p == FREE:
-                continue
-            j = slots[p, 1]
-            least = _wanted(i, j, slots, gain, start, member, worth)
-            theirs = _wanted(j, i, slots, gain, start, member, worth)
-            worth[i] = min(max((least + gain[p] - theirs) / 2, 0.0), gain[p])
-            worth[j] = gain[p] - worth[i]
+        for h in taken:
+            for p in range(2):
+                for q in range(p + 1, 3):
+                    a, b = slots[h, p], slots[h, q]
+                    if b < 0:
+                        continue
+                    both = worth[a] + worth[b]
+                    least = _wanted(a, b, slots, gain, start, member, worth)
+                    theirs = _wanted(b, a, slots, gain, start, member, worth)
+                    worth[a] = min(max((least + both - theirs) / 2, 0.0), both)
+                    worth[b] = both - worth[a]
 
 
 @compiled

@@ -5,7 +5,8 @@ objects proves it best. Then come the divisions that gain more than their object
 one of them only adds a daughter that nobody else has, it is taken, and its mother is worth more.
 What is left in doubt bounds how much may be gained at all; hypotheses that would lose more than
 that are struck, and the islands that remain, usually few and small, are integer programmes for
-HiGHS.
+HiGHS. Where they are large, those of the single doubts are solved first: what that gains is no
+longer in doubt, and strikes most of the rest.
 """
 
 import numpy as np
@@ -16,8 +17,9 @@ from libcell.track.solver.assignment import assign, balance, divide
 from libcell.track.solver.hypotheses import NONE, Hypotheses
 
 EXACT = 1e-9  # of a gain, for rounding
-SHARES = 30  # rounds in which worth is shared between the ends of links
+SHARES = 8  # rounds in which worth is shared among slots
 SHRINK = 20  # times that islands are made smaller at most
+SMALL = 400  # hypotheses that HiGHS is given as they are
 
 
 def best(hypotheses: Hypotheses) -> np.ndarray:
@@ -33,10 +35,33 @@ def _best(given: Hypotheses) -> np.ndarray:
     slots, counts = _slots(given)
     taken, worth = _with_worth(slots, given.gain, counts)
     spare = _worth_of(slots, worth) - given.gain
-    island = _islands(slots, spare)
-    doubtful = np.flatnonzero(island)
+    doubtful = np.flatnonzero(_islands(slots, spare))
+    if doubtful.size > SMALL:
+        return _in_two_steps(slots, given.gain, spare, taken, doubtful)
     taken[doubtful] = programme(slots[doubtful], given.gain[doubtful])
     return taken
+
+
+def _in_two_steps(
+    slots: np.ndarray, gain: np.ndarray, spare: np.ndarray, taken: np.ndarray,
+    doubtful: np.ndarray,
+) -> np.ndarray:
+    """The best packing where islands are large; `taken` is as good as their doubts leave it."""
+    single = np.flatnonzero(_islands(slots, spare, each=True))
+    better = taken.copy()
+    better[single] = programme(slots[single], gain[single])
+    island = _connected(slots[doubtful], int(slots.max()) + 1)[slots[:, 0]]
+    inside = np.zeros(gain.size, bool)
+    inside[doubtful] = True
+    lack = np.where(inside, np.maximum(-spare, 0), 0)
+    more = np.where(inside, gain * (better * 1.0 - taken), 0)
+    hope = np.bincount(island, weights=lack - more)[island]
+    rest = np.flatnonzero(inside & (hope > EXACT) & (spare <= hope + EXACT))
+    last = np.zeros(gain.size, bool)
+    last[rest] = programme(slots[rest], gain[rest])
+    value = [np.bincount(island, weights=np.where(inside & t, gain, 0))[island]
+             for t in (better, last)]
+    return np.where(inside & (value[1] > value[0]), last, better)
 
 
 def _slots(given: Hypotheses) -> tuple[np.ndarray, tuple[int, int]]:
@@ -67,8 +92,10 @@ def _with_worth(
     taken[place[place >= 0]] = True
     worth = np.concatenate([out, into])
     if single.size < len(slots):
-        balance(slots, gain, *_members(slots, worth.size), place, worth, SHARES)
-        _add_daughters(slots, gain, place, worth, taken)
+        members = _members(slots, worth.size)
+        balance(slots, gain, *members, np.flatnonzero(taken), worth, SHARES)
+        _add_daughters(slots, gain, worth, taken)
+        balance(slots, gain, *members, np.flatnonzero(taken), worth, SHARES)
     return taken, worth
 
 
@@ -83,15 +110,18 @@ def _members(slots: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _add_daughters(
-    slots: np.ndarray, gain: np.ndarray, place: np.ndarray, worth: np.ndarray, taken: np.ndarray
+    slots: np.ndarray, gain: np.ndarray, worth: np.ndarray, taken: np.ndarray
 ) -> None:
-    double = np.flatnonzero(slots[:, 2] != NONE)
+    """Take the divisions that gain more than their slots are worth, as far as nobody loses."""
     excess = gain - _worth_of(slots, worth)
-    order = double[excess[double] > EXACT]
+    order = np.flatnonzero((excess > EXACT) & (slots[:, 2] != NONE))
     order = order[np.lexsort((order, -excess[order]))]
-    held = np.zeros(worth.size, bool)
-    held[slots[place[place >= 0], 1]] = True
-    divide(order, slots, excess, place.copy(), worth, taken, held)
+    place, held = np.full(worth.size, NONE), np.zeros(worth.size, bool)
+    rows = np.flatnonzero(taken)
+    single = rows[slots[rows, 2] == NONE]
+    place[slots[single, 0]] = single
+    held[slots[rows, 1:][slots[rows, 1:] != NONE]] = True
+    divide(order, slots, excess, place, worth, taken, held)
 
 
 def _worth_of(slots: np.ndarray, worth: np.ndarray) -> np.ndarray:
@@ -99,19 +129,27 @@ def _worth_of(slots: np.ndarray, worth: np.ndarray) -> np.ndarray:
     return np.asarray(np.append(worth, 0.0)[slots].sum(axis=1))
 
 
-def _islands(slots: np.ndarray, spare: np.ndarray) -> np.ndarray:
+def _islands(slots: np.ndarray, spare: np.ndarray, each: bool = False) -> np.ndarray:
     """(n,) bool: hypotheses that may be in a better packing, or that stand in its way.
 
     spare  (n,) by how much their slots are worth more than they gain; below 0, they may improve
            the packing, all those that hang together by no more than what they lack in sum
+    each   by no more than the most that one of them lacks instead: smaller islands, a guess
     """
     lack = np.maximum(-spare, 0)
     lack[lack < EXACT] = 0
+    if not lack.any():
+        return np.zeros(len(slots), bool)
     count = int(slots.max()) + 1
     active = np.ones(len(slots), bool)
     for _ in range(SHRINK):
         group = _connected(slots[active], count)[slots[:, 0]]
-        hope = np.bincount(group, weights=np.where(active, lack, 0))[group]
+        doubt = np.where(active, lack, 0)
+        hope = np.bincount(group, weights=doubt)
+        if each:
+            hope[:] = 0
+            np.maximum.at(hope, group, doubt)
+        hope = hope[group]
         now = active & (hope > 0) & (spare <= hope + EXACT)
         if (now == active).all():
             break
