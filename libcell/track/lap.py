@@ -39,7 +39,7 @@ class Options:
     max_gap: Annotated[int, Opt("frames in which an object may be missing", least=0)] = 1
     appear: Annotated[float, Opt("cost of an object without one before it", least=0)] = 8.0
     disappear: Annotated[float, Opt("cost of an object without one after it", least=0)] = 8.0
-    division: Annotated[float, Opt("cost of a division", least=0)] = 4.0
+    division: Annotated[float, Opt("cost of a division", least=0)] = 3.0
     gap: Annotated[float, Opt("cost of each frame that a link leaves out", least=0)] = 6.0
     window: Annotated[int, Opt("frames that are solved together, half of them anew with the next; "
                                "0: all at once, exactly", least=0)] = 12

@@ -95,3 +95,18 @@ def test_windows_hold_no_more_than_they_say():
     for _ in range(4):
         next(found)
     assert len(asked) == 12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_large_islands_are_solved_in_two_steps(seed, monkeypatch):
+    """Exactly as well, and what needs no search is nearly as good."""
+    rng = np.random.default_rng(seed)
+    given = drawn(rng, 200, 220, 1200, 0.4)
+    whole = packing.best(given)
+    monkeypatch.setattr(packing, "SMALL", 0)
+    parts = packing.best(given)
+    require_packing(given.take(parts))
+    assert given.gain[parts].sum() == pytest.approx(given.gain[whole].sum())
+    near = given.take(packing.good(given))
+    require_packing(near)
+    assert near.gain.sum() > 0.85 * given.gain[whole].sum()

@@ -31,7 +31,7 @@ class Costs:
 
     appear: float = 8.0
     disappear: float = 8.0
-    division: float = 4.0
+    division: float = 3.0
     gap: float = 6.0
 
 

@@ -17,7 +17,9 @@ from libcell.track.solver import packing
 from libcell.track.solver.candidates import couples, nearest
 from libcell.track.solver.hypotheses import Hypotheses, join, links
 
-ROUNDS = 3  # of motion and links in turns; more change nothing
+ROUNDS = 5  # of links and motion in turns at most; most frames settle after one or two
+FEW = 200  # objects among which one wrong link may mislead the motion; among more it is outvoted
+SETTLED = 0.2  # sizes by which the motion of no object changes any more
 RANGE = 6.0  # how far the drift may be, in sizes
 GATE = 3.0  # how far from where it is expected an object may lie, in sizes
 VOTERS, CHOICES = 100, 20  # objects that vote for the drift, and candidates of each
@@ -104,14 +106,18 @@ def motion(
     if not rules.motion:
         return flow, moves
     moves = moves + common_move(places, a, b, size)
-    for _ in range(ROUNDS - 1):
+    choose = packing.best if len(a) <= FEW else packing.good
+    for _ in range(ROUNDS):
+        before = moves
         found = between(places + moves, a, b, size, rules, past.age - 1)
-        taken = found.take(packing.best(found))
+        taken = found.take(choose(found))
         split, target = taken.division, taken.target - len(a)
         to = b.centres[target[:, 0]]
         to[split] = ellipses.united(b, *target[split].T).centres
         flow = Flow(places[taken.source], to - places[taken.source])
         moves = flow.at(places)
+        if np.abs(moves - before).max() < SETTLED * size:
+            break
     return flow, moves
 
 

@@ -31,6 +31,17 @@ def best(hypotheses: Hypotheses) -> np.ndarray:
     return taken
 
 
+def good(hypotheses: Hypotheses) -> np.ndarray:
+    """(n,) bool: nearly the best, without a search among what is in doubt."""
+    rows = np.flatnonzero(hypotheses.gain > 0)
+    taken = np.zeros(len(hypotheses), bool)
+    if rows.size:
+        given = hypotheses.take(rows)
+        slots, counts = _slots(given)
+        taken[rows] = _with_worth(slots, given.gain, counts)[0]
+    return taken
+
+
 def _best(given: Hypotheses) -> np.ndarray:
     slots, counts = _slots(given)
     taken, worth = _with_worth(slots, given.gain, counts)
