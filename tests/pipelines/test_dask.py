@@ -20,7 +20,7 @@ def test_cluster_and_threads_give_the_same_bytes(cell, plate, tmp_path):
              cwd=folder)
         return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         there = run("cluster", "--scheduler", cluster.scheduler_address)
     here = run("threads", "-j", 2)
     tables = [p for p in here if p.suffix == ".parquet"]

@@ -81,7 +81,7 @@ def test_killed_worker_keeps_what_is_done():
 
 @pytest.mark.slow
 def test_dask_cluster_by_address_and_by_file(tmp_path):
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         (tmp_path / "s.json").write_text(json.dumps(cluster.scheduler.identity()))
         for where in (cluster.scheduler_address, str(tmp_path / "s.json")):
             pool = workers.open_pool(where, 1)
