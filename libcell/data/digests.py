@@ -1,5 +1,6 @@
 """What an input is, by its content: the digests that provenance keeps."""
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -19,7 +20,13 @@ def of_json(value: Any) -> str:
 
 
 def of_file(path: Path) -> str:
-    """Digest of a file, read in pieces."""
+    """Digest of a file, read in pieces; once in a run, as long as the file stays the same."""
+    state = path.stat()
+    return _of_file(path.absolute(), (state.st_ino, state.st_size, state.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=4096)
+def _of_file(path: Path, _state: tuple[int, int, int]) -> str:
     with path.open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 

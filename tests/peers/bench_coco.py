@@ -1,5 +1,6 @@
 """Annotations to crops: beside pycocotools, and beside the way that LIVECell-CLS was made."""
 
+import concurrent.futures
 import contextlib
 import io
 import json
@@ -36,7 +37,9 @@ def bench_coco_crops(place: Place) -> Iterator[Row]:
     theirs = _cls_way(folder, place.scratch / "cls")
     boxes = _in_boxes(folder)
     target = place.scratch / "x.crops.zarr"
-    one, two = (_extract(folder, target, workers) for workers in (1, 2))
+    runs = [[_extract(folder, target, workers) for workers in (1, 2)] for _ in range(3)]
+    one, two = map(min, zip(*runs))
+    apart = _side_by_side(folder, place.scratch)
     size = _beside_zstd(target)
     remove(target)
     rate = f"{CELLS / two:.0f} cells/s with 2 workers, {CELLS / one:.0f} with 1"
@@ -44,7 +47,8 @@ def bench_coco_crops(place: Place) -> Iterator[Row]:
               1 / 20, "times its time per cell", rate)
     yield Row("cell-extract coco beside pycocotools drawing the same outlines in their boxes",
               two / boxes, 1.5, "times its time", f"2 workers; with 1: {one / boxes:.2f}")
-    yield Row("cell-extract coco, 2 workers", two / one, 1 / 1.7, "times 1 worker", rate)
+    yield Row("cell-extract coco, 2 workers", two / one, 1 / 1.7, "times 1 worker",
+              f"{rate}; two separate runs at once take {apart / 2 / one:.2f} of both in turn")
     yield Row("crops packed from their boxes beside zstd, level 1, of the same windows", size, 1.1,
               "times its bytes", "overlapping boxes, which zstd finds again; more than real ones")
 
@@ -81,6 +85,16 @@ def _extract(folder: Path, target: Path, workers: int) -> float:
     remove(target)
     took = seconds([BIN / "cell-extract", "coco", folder / "coco.json", "-o", target,
                     "-j", workers, "-q"])
+    return took
+
+
+def _side_by_side(folder: Path, scratch: Path) -> float:
+    """Seconds of two runs with one worker each at the same time: what the cores can give."""
+    targets = [scratch / f"x{i}.crops.zarr" for i in range(2)]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        took = max(pool.map(lambda target: _extract(folder, target, 1), targets))
+    for target in targets:
+        remove(target)
     return took
 
 
