@@ -16,7 +16,8 @@ from libcell.errors import DataError, MissingInput
 from libcell.schema import versions
 from libcell.schema.arrow import arrow_schema
 
-ROW_GROUP = 65_536
+ROW_GROUP = 65_536  # rows, of a table of up to WIDE columns
+WIDE = 64
 METADATA = "Metadata_"
 
 
@@ -191,25 +192,30 @@ def write_parts(
     The bytes depend on the rows alone, not on how they were cut into parts.
     """
     empty = stamp(schema.empty_table(), name, provenance)
-    rows = 0
+    rows, size = 0, row_group(len(schema))
     with pq.ParquetWriter(path, empty.schema, compression="zstd") as writer:
-        for batch in _regroup(parts, schema):
+        for batch in _regroup(parts, schema, size):
             rows += batch.num_rows
-            writer.write_table(batch.cast(empty.schema), row_group_size=ROW_GROUP)
+            writer.write_table(batch.cast(empty.schema), row_group_size=size)
     return rows
 
 
-def _regroup(parts: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Tables of exactly ROW_GROUP rows, the last one shorter."""
+def row_group(columns: int) -> int:
+    """Rows of one row group; fewer where columns are many, since a group is held as a whole."""
+    return max(ROW_GROUP // max(1, -(-columns // WIDE)), 1024)
+
+
+def _regroup(parts: Iterable[pa.Table], schema: pa.Schema, size: int) -> Iterator[pa.Table]:
+    """Tables of exactly `size` rows, the last one shorter."""
     waiting: list[pa.Table] = []
     count = 0
     for part in parts:
         waiting.append(conform(part, schema))
         count += part.num_rows
-        while count >= ROW_GROUP:
+        while count >= size:
             joined = pa.concat_tables(waiting).combine_chunks()
-            yield joined.slice(0, ROW_GROUP)
-            waiting, count = [joined.slice(ROW_GROUP)], count - ROW_GROUP
+            yield joined.slice(0, size)
+            waiting, count = [joined.slice(size)], count - size
     if count:
         yield pa.concat_tables(waiting).combine_chunks()
 

@@ -17,7 +17,7 @@ from libcell.crop.stores.windows import Place, Windows, places
 from libcell.data import crops
 from libcell.data.images import Source
 from libcell.data.shards import ShardWriter
-from libcell.data.tables import ROW_GROUP
+from libcell.data.tables import row_group
 
 STEP = 4 * crops.CHUNK  # crops that are cut, then written: few enough for the processor's cache
 MASKS = "masks"  # the array of the objects' own
@@ -93,9 +93,10 @@ def _shard(
 def _rows(path: Path, start: int, stop: int) -> pa.Table:
     """Rows start:stop of a table, from the row groups that hold them."""
     file = pq.ParquetFile(path, memory_map=True)
-    first, last = start // ROW_GROUP, -(-stop // ROW_GROUP)
+    size = row_group(len(file.schema_arrow))
+    first, last = start // size, -(-stop // size)
     found = file.read_row_groups(range(first, last))
-    return found.slice(start - first * ROW_GROUP, stop - start).combine_chunks()
+    return found.slice(start - first * size, stop - start).combine_chunks()
 
 
 def _wanted(rows: pa.Table, corners: np.ndarray, cutting: Cutting) -> Wanted:
