@@ -69,6 +69,7 @@ def fit(task: Task, recipe: Recipe, job: Job, *, seed: int, phase: str = "train"
             return training.run()
         finally:
             training.board.close()
+            del training  # what it wraps must be gone before the processes part
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """One process or several: `torchrun --nproc-per-node N -m cell_train ...` sets who is who."""
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,5 +69,9 @@ def joined(wanted: str) -> Iterator[Launch]:
     dist.init_process_group("nccl" if name.startswith("cuda") else "gloo")
     try:
         yield Launch(dist.get_rank(), dist.get_world_size(), torch.device(name))
+        dist.barrier()  # a group that one leaves while another still talks may abort both
     finally:
+        # a wrapped network that outlives the group leaves its threads to Python's exit, which
+        # ends in an abort now and then
+        gc.collect()
         dist.destroy_process_group()
