@@ -52,8 +52,8 @@ class Options(TrainingOptions):
     fold: Annotated[int, Opt("the fold to test on, from 0; the next one validates", least=0)] = 0
     hold_out: Annotated[tuple[str, ...], Opt("groups to test on instead, as plate or plate/well")
                         ] = ()
-    leaky: Annotated[bool, Opt("train even if groups or equal crops are in two parts",
-                               ("--leaky",))] = False
+    allow_leaks: Annotated[bool, Opt("train even if groups or equal crops are in two parts",
+                                     ("--allow-leaks",))] = False
     balance: Annotated[bool, Opt("rare stages weigh more, by the root of how rare they are",
                                  ("--balance/--no-balance",))] = True
     frames: Annotated[int, Opt("of a longer sequence train on so many in a row, drawn anew each "

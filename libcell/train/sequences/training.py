@@ -32,7 +32,7 @@ class Training:
         store = crops.open_crops(path)
         index = truth.joined(store.index(), options.truth, options.target)
         self.made: Material = courses.material(path, store, index, options, job.seed)
-        self.leaks = plan.audit(self.made.plan, options.leaky)
+        self.leaks = plan.audit(self.made.plan, options.allow_leaks)
         train = np.unique(np.concatenate([c.rows for c in self.made.courses["train"]]))
         self.fed = contract.make(path, options, train[train >= 0]) | {"kind": "sequences"}
         self.device = torch.device(devices.resolve(job.device))
