@@ -31,7 +31,7 @@ def check_zarr(path: Path, *kinds: str) -> list[Violation]:
     try:
         root = open_store(path)
         attributes: dict[str, Any] = dict(root.attrs)
-        name = require(attributes.get("schema"), *(kinds or ("image", "labels", "crops")),
+        name = require(attributes.get("schema"), *(kinds or ("image", "labels", "crops", "explain")),
                        where="schema")
     except DataError as error:
         return [Violation(str(path), str(error))]
@@ -42,6 +42,8 @@ def check_zarr(path: Path, *kinds: str) -> list[Violation]:
         return found
     if name == "crops":
         return _check_crops(path, root, attributes)
+    if name == "explain":
+        return _check_explain(path, root, attributes)
     check = _check_image if name == "image" else _check_labels
     return [v for group in attributes["groups"] for v in check(path, root, group, attributes)]
 
@@ -141,11 +143,27 @@ def _check_crops(path: Path, root: zarr.Group, attributes: dict[str, Any]) -> li
     ]
 
 
+def _check_explain(path: Path, root: zarr.Group, attributes: dict[str, Any]) -> list[Violation]:
+    shape = (attributes["n"], *attributes["size_px"])
+    maps, found = _node(root, "maps"), []
+    if not isinstance(maps, zarr.Array):
+        found.append(Violation(f"{path}/maps", "array is missing"))
+    elif maps.shape != shape or maps.dtype.kind != "f":
+        found.append(Violation(f"{path}/maps", f"is {maps.dtype} {maps.shape}, expected floating "
+                               f"point {shape}"))
+    if path.suffix == ".zip":
+        return found
+    index = path / "index.parquet"
+    if not index.is_file():
+        return [*found, Violation(str(index), "is missing")]
+    return found + check_parquet(index, "explanations") + _check_rows(index, attributes["n"])
+
+
 def _check_rows(index: Path, n: int) -> list[Violation]:
     import pyarrow.parquet as pq
 
     rows = pq.ParquetFile(index).metadata.num_rows
-    return [] if rows == n else [Violation(str(index), f"{rows} rows for {n} crops")]
+    return [] if rows == n else [Violation(str(index), f"{rows} rows for {n} of the array")]
 
 
 def _check_members(table: Path, index: Path) -> list[Violation]:

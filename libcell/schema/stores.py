@@ -63,6 +63,24 @@ class Crops(Store):
     pixel_size_um: tuple[float, float] | None = Field(None, description="y, x")
 
 
+class Explain(Store):
+    """Explanation store: `maps` (N,H,W) float16, and `index.parquet` (explanations/1), in one order.
+
+    A map has the pixels of its crop, is 0 where the network did not look, and lies within -1 and 1;
+    times `peak` of its row it is what the method gave.
+    """
+
+    schema_: Literal["explain/1"] = Field(alias="schema")
+    n: int = Field(ge=0)
+    method: str = Field(min_length=1, description="gradcam, ig, ...")
+    options: dict[str, Any] = Field(description="the method's own, all of them")
+    layer: str | None = Field(description="layer of the network whose maps were taken, if any")
+    grid: tuple[int, int] | None = Field(
+        None, description="rows and columns of that layer's map: how fine it can be")
+    size_px: tuple[int, int] = Field(description="height, width")
+    classes: list[str] = Field(min_length=2, description="the model's")
+
+
 class Tracks(Store):
     """Track store: `tracks.parquet` (links/1) and `graph.geff`, the same as a graph."""
 
@@ -101,6 +119,7 @@ STORES: dict[str, type[Store]] = {
     "image": Image,
     "labels": Labels,
     "crops": Crops,
+    "explain": Explain,
     "tracks": Tracks,
     "model": Model,
 }
@@ -118,5 +137,8 @@ BUNDLE: dict[str, tuple[str, ...]] = {
     "gates.parquet": ("gates",),
     "scores.parquet": ("scores",),
     "predictions.parquet": ("predictions",),
+    "planes.parquet": ("planes",),
+    "importances.parquet": ("importances",),
+    "contributions.parquet": ("contributions",),
     "transforms.parquet": ("transforms",),
 }

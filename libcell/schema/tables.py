@@ -167,6 +167,61 @@ class Importances(Table):
     score: Text = Field(description="the score that is lost, e.g. balanced_accuracy")
 
 
+class Contributions(Table):
+    """What each column adds to a model's score for single objects (SHAP values)."""
+
+    unique: ClassVar[tuple[str, ...]] = ("object_id", "label", "column")
+
+    object_id: Text
+    label: Text = Field(description="class whose score it is")
+    column: Text = Field(description="column of the table that the model reads")
+    value: float | None = Field(description="the object's value there")
+    contribution: float = Field(description="added to the class's score, in log-odds")
+
+
+class Planes(Keyed):
+    """Where each object lies on a plane that a table of many columns was laid on."""
+
+    plane_1: float = Field(description="first axis; no unit")
+    plane_2: float = Field(description="second axis")
+    open_columns: ClassVar[OpenColumns] = {
+        **METADATA,
+        r"^(target|predicted|split)$": ("any", "as in predictions, to colour by"),
+    }
+
+
+class Explanations(Keyed):
+    """What the maps of an explanation store are of, one row each, in their order."""
+
+    unique: ClassVar[tuple[str, ...]] = ("object_id", "explained", "channel")
+
+    crop: Count = Field(description="row of the crop store")
+    explained: Text = Field(description="class that the map speaks for")
+    channel: str | None = Field(description="channel that the map is of; null: all together")
+    probability: Probability = Field(description="of that class, as the model says")
+    predicted: Text = Field(description="the class with the highest probability")
+    target: str | None = Field(description="the known class, null where there is none")
+    method: Text
+    layer: str | None = Field(description="layer whose maps were taken, null if none")
+    peak: float = Field(description="what 1 in the map stands for")
+
+
+class Neurons(Table):
+    """How active each neuron of a connectome head is, one row per class and neuron."""
+
+    unique: ClassVar[tuple[str, ...]] = ("explained", "neuron")
+
+    explained: Text = Field(description="class of the crops")
+    neuron: Text
+    role: Literal["sensory", "inter", "motor"]
+    activity: float | None = Field(description="root mean square of its state, mean over crops; "
+                                   "null where nothing reaches it")
+    sd: float | None = Field(description="over crops")
+    relevance: float | None = Field(description="of neurons that the readout sees: state times "
+                                    "the gradient of the class's score, mean over crops")
+    n: Count = Field(description="crops")
+
+
 class Transforms(Table):
     """How one image was moved onto another: (dy, dx) is added to the moving image's positions,
     after the matrix if there is one."""
@@ -262,6 +317,10 @@ TABLES: dict[str, type[Table]] = {
     "scores": Scores,
     "curves": Curves,
     "importances": Importances,
+    "explanations": Explanations,
+    "neurons": Neurons,
+    "contributions": Contributions,
+    "planes": Planes,
     "transforms": Transforms,
     "links": Links,
     "bags": Bags,
