@@ -17,6 +17,7 @@ from libcell.schema.violations import Violation, of_model
 # tables that may lie in a crop store, beside its index, and whether they speak of its crops
 BESIDE = {"bags": True, "sequences": True, "omissions": False}
 AXES = ["t", "c", "z", "y", "x"]
+ZARR = ("image", "labels", "crops", "explain")
 
 
 def open_store(path: Path) -> zarr.Group:
@@ -31,8 +32,7 @@ def check_zarr(path: Path, *kinds: str) -> list[Violation]:
     try:
         root = open_store(path)
         attributes: dict[str, Any] = dict(root.attrs)
-        name = require(attributes.get("schema"), *(kinds or ("image", "labels", "crops", "explain")),
-                       where="schema")
+        name = require(attributes.get("schema"), *(kinds or ZARR), where="schema")
     except DataError as error:
         return [Violation(str(path), str(error))]
     except Exception as error:  # noqa: BLE001  zarr raises a dozen kinds for a broken store

@@ -64,10 +64,10 @@ class Crops(Store):
 
 
 class Explain(Store):
-    """Explanation store: `maps` (N,H,W) float16, and `index.parquet` (explanations/1), in one order.
+    """Explanation store: `maps` (N,H,W) float16 and `index.parquet` (explanations/1), in one order.
 
-    A map has the pixels of its crop, is 0 where the network did not look, and lies within -1 and 1;
-    times `peak` of its row it is what the method gave.
+    A map has the pixels of its crop, is 0 where the network did not look, and lies within -1 and
+    1; times `peak` of its row it is what the method gave.
     """
 
     schema_: Literal["explain/1"] = Field(alias="schema")
