@@ -10,10 +10,9 @@ from hand_made import call, files_of
 from test_train_cnn import store
 from test_train_methods import N, by_well, features, predict, score, train
 
-from libcell.data import models
+from libcell.data import folds, models
 from libcell.nn.forest_boosted import from_text
 from libcell.schema.validate import validate
-from libcell.train.folds import answers
 from libcell.train.kernels.split_audit import audit_time
 
 QUICK = ("--algorithm", "boosting", "--trees", 30, "--min-samples-leaf", 2, "--leaves", 4,
@@ -71,7 +70,7 @@ def test_all_folds_answer_for_new_groups(tmp_path):
 
 def test_a_table_without_groups_is_new_to_all():
     card = {"split": {"by": ["Metadata_Well"], "members": {"fold-0": ["A"], "fold-1": ["B"]}}}
-    said = answers.gather(card, pa.table({"object_id": ["x", "y"]}), lambda member, places: {
+    said = folds.gather(card, pa.table({"object_id": ["x", "y"]}), lambda member, places: {
         "chances": np.full((len(places), 2), {"fold-0": 0.2, "fold-1": 0.6}[member])})
     np.testing.assert_allclose(said["chances"], 0.4)
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from libcell.data import models
+from libcell.data import folds, models
+from libcell.data.folds import Answers
 from libcell.errors import DataError
-from libcell.train.folds import answers
-from libcell.train.folds.answers import Answers
 from libcell.train.kernels import temperature
 from libcell.train.pictures import baselines, judge
 
@@ -42,4 +41,4 @@ def of_crops(
                  if others else {})
         return {CHANCES: chances} | {n: np.eye(k)[seen] for n, seen in asked.items()}
 
-    return answers.gather(card, keys, ask)
+    return folds.gather(card, keys, ask)

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from libcell.data import matrix, models
+from libcell.data import folds, matrix, models
 from libcell.errors import DataError
 from libcell.nn import forest_walk
 from libcell.nn.forest_arrays import ForestArrays
 from libcell.nn.forest_boosted import BoostedTrees, from_text
-from libcell.train.folds import answers
 from libcell.train.kernels.cleaning import refuse_infinite
 
 Trees = ForestArrays | BoostedTrees
@@ -22,14 +21,14 @@ TEXT = "model.txt"
 
 def chances(model: Path, card: Mapping[str, Any], rows: pa.Table) -> np.ndarray:
     """float64 (n, k): what a model, of several folds or of one, says of keyed `rows`."""
-    def ask(member: str, places: np.ndarray) -> answers.Answers:
+    def ask(member: str, places: np.ndarray) -> folds.Answers:
         root = model / member
         names = models.load_card(root)["input"]["columns"]
         X = matrix.matrix(rows.take(pa.array(places)), names)
         refuse_infinite(X, names)
         return {"chances": said(load(root), X)}
 
-    return answers.gather(card, rows, ask)["chances"]
+    return folds.gather(card, rows, ask)["chances"]
 
 
 def said(trees: Trees, X: np.ndarray) -> np.ndarray:
