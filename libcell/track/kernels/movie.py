@@ -37,24 +37,32 @@ class Linked:
 
 def link(frames: Iterable[Objects], rules: Rules, window: Window | None) -> Linked:
     """Tracks of a movie; memory for pixels and hypotheses follows the window."""
+    return settled(steps(frames, rules), rules.costs, window)
+
+
+def settled(
+    frames: Iterable[tuple[Objects, Hypotheses]], costs: Costs, window: Window | None
+) -> Linked:
+    """Tracks of a movie whose frames come with the hypotheses into them; whatever gains they
+    have, none is above the cost of the loose ends that it saves."""
     seen: list[tuple[np.ndarray, np.ndarray]] = []
 
     def watched() -> Iterator[Hypotheses]:
-        for objects, found in steps(frames, rules):
+        for objects, found in frames:
             seen.append((objects.labels, objects.centres))
             yield found
 
     found = join(chosen(watched(), window))
     counts = np.array([len(names) for names, _ in seen], np.int64)
     total = int(counts.sum())
-    source, score, split = _incoming(found, total, rules.costs)
+    source, score, split = _incoming(found, total, costs)
     track, parent = numbered(source, split)
     division = np.zeros(total, bool)
     division[found.source[found.division]] = True
     labels = np.concatenate([np.zeros(0, np.int64), *(names for names, _ in seen)])
     return Linked(np.repeat(np.arange(counts.size), counts), labels, track, parent,
                   _places([c for _, c in seen]), score, division,
-                  _objective(found, counts, rules.costs))
+                  _objective(found, counts, costs))
 
 
 def _incoming(

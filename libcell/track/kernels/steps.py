@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from libcell.nn.flow import Flow, drift
 from libcell.track.kernels import ellipses, likeness
 from libcell.track.kernels.ellipses import Objects
-from libcell.track.kernels.flow import Flow, drift
 from libcell.track.kernels.likeness import Costs
 from libcell.track.solver import packing
 from libcell.track.solver.candidates import couples, nearest
