@@ -31,6 +31,9 @@ class Options:
     compartment: Annotated[str, Opt(
         "name of the label image; beside it lie TRA's masks as `markers`, if they are others"
     )] = "cells"
+    results: Annotated[bool, Opt(
+        "bring a tracker's result (01_RES) beside the truth: its masks as `predicted`, and "
+        "predicted.tracks", ("--results",))] = False
     gaps: Annotated[str, Opt(
         "split: after a gap a cell is a track of its own, as the format has it, with the one "
         "before as parent; join: both are one track, and masks may lack frames in between",
@@ -81,7 +84,8 @@ def read_folder(inputs: Inputs, options: Options) -> tuple[Path, list[Movie], li
     if options.z_step and not options.pixel_size:
         raise UsageFault("--z-step needs --pixel-size")
     sequences = folder.find(paths[0], options.sequence)
-    chosen = layers.choose(paths[0], sequences, options.labels, options.compartment)
+    chosen = layers.choose(paths[0], sequences, options.labels, options.compartment,
+                           options.results)
     pixel = options.pixel_size
     spacing = (options.z_step or pixel, pixel, pixel) if pixel else None
     movies = []

@@ -86,6 +86,25 @@ def test_a_result_beside_the_truth(tmp_path):
         f"01:t{t}:cells:9" for t in range(4)}
 
 
+def test_results_beside_the_truth_are_scored_as_they_are(tmp_path):
+    """Other label values, and a division that was missed."""
+    masks = folders.film()
+    folders.write(tmp_path / "in", masks)
+    folders.write_frames(tmp_path / "in" / "01_RES", "mask", np.where(masks, masks + 10, 0))
+    (tmp_path / "in" / "01_RES" / "res_track.txt").write_text(
+        "11 0 3 0\n12 0 1 0\n13 2 3 0\n14 2 5 12\n15 5 5 0\n")
+    extract(tmp_path, "--results")
+    assert validate(tmp_path / "b") == []
+    assert labels.compartments_at(Source(tmp_path / "b" / "labels.ome.zarr", "")) == [
+        "cells", "predicted"]
+    assert {r["Metadata_Compartment"] for r in rows(tmp_path)} == {"cells"}
+    found = call("track", "score", tmp_path / "b" / "predicted.tracks",
+                 tmp_path / "b" / "true.tracks", "--truth-labels",
+                 tmp_path / "b" / "labels.ome.zarr").records[-1]
+    assert (found["DET"], found["divisions_missed"]) == (1, 1)
+    assert (found["AOGM_missed_links"], found["AOGM_false_links"]) == (2, 0)
+
+
 def test_sparse_planes_of_a_segmentation(tmp_path):
     masks = folders.film(deep=True)
     folders.write(tmp_path / "in", masks)
@@ -222,6 +241,7 @@ def test_files_that_do_not_fit(tmp_path, how):
 @pytest.mark.parametrize(("args", "code", "said"), [
     (("--sequence", "07"), 66, "has no sequence 07; it has 01"),
     (("--labels", "seg"), 66, "01_GT/SEG: holds no masks; there are tra"),
+    (("--results",), 66, "01_RES: holds no masks (--results)"),
     (("--z-step", "1"), 2, "--z-step needs --pixel-size"),
     (("--sequence", "01,01"), 2, "twice"),
 ])

@@ -11,6 +11,7 @@ from libcell.extract.challenge import stack
 from libcell.extract.challenge.folder import SOURCES, Part, Sequence
 
 MARKERS = "markers"  # TRA's masks where the cells' own are others
+PREDICTED = "predicted"  # a result's masks beside the truth's
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class Layer:
     tracks: str | None
 
 
-def choose(root: Path, sequences: list[Sequence], labels: str, compartment: str) -> list[Layer]:
+def choose(
+    root: Path, sequences: list[Sequence], labels: str, compartment: str, results: bool
+) -> list[Layer]:
     """The label images that all sequences have; none where there are no masks.
 
     Tracks lead to the masks that they were drawn on. So TRA's masks are always there, as
-    `markers` where others are the cells.
+    `markers` where others are the cells; those of `results`, where wanted, as `predicted`.
     """
     there = [s for s in SOURCES if all(s in q.masks for q in sequences)]
     if labels != "auto" and labels not in there:
@@ -43,7 +46,20 @@ def choose(root: Path, sequences: list[Sequence], labels: str, compartment: str)
         if compartment == MARKERS:
             raise UsageFault(f"--compartment: {MARKERS} are the masks of TRA; name another")
         made.append(Layer(MARKERS, "tra", tracks["tra"]))
-    return made
+    return made + (_results(root, sequences, made) if results else [])
+
+
+def _results(root: Path, sequences: list[Sequence], made: list[Layer]) -> list[Layer]:
+    """The layer of a tracker's result, unless it is there already."""
+    if any(k.source == "res" for k in made):
+        return []
+    for one in sequences:
+        if "res" not in one.masks or not one.masks["res"].text:
+            what = "res_track.txt" if "res" in one.masks else "masks"
+            raise MissingInput(f"{root / one.name}{SOURCES['res'][0]}: holds no {what} (--results)")
+    if any(k.compartment == PREDICTED for k in made):
+        raise UsageFault(f"--compartment: {PREDICTED} are the masks of the result; name another")
+    return [Layer(PREDICTED, "res", "predicted.tracks")]
 
 
 def describe(
