@@ -19,7 +19,7 @@ from zarr.codecs import BloscCodec
 Buffer = Any  # bytes, or an array of them
 ABSENT = 2**64 - 1  # offset and length of a chunk that holds the fill value alone
 LEVEL = 1
-LZ4 = BloscCodec(typesize=2, cname="lz4", clevel=5, shuffle="bitshuffle", blocksize=2**18)
+LZ4 = BloscCodec(typesize=2, cname="lz4", clevel=1, shuffle="bitshuffle", blocksize=2**18)
 blosc.use_threads = False  # its threads write their blocks in the order in which they finish
 
 

@@ -21,6 +21,7 @@ from libcell.data.tables import row_group
 
 STEP = 4 * crops.CHUNK  # crops that are cut, then written: few enough for the processor's cache
 MASKS = "masks"  # the array of the objects' own
+PLACES = ("Metadata_Image", "Metadata_T", "Metadata_Label", "y", "x", "z", "z0", "z1")
 HELD_BYTES = 128 * 2**20  # of windows that one task holds at once
 
 
@@ -43,7 +44,7 @@ def fill_shard(
     all of a shard's windows are too much to hold, its crops are held instead, and one window
     after the other is read.
     """
-    rows = _rows(root / "index.parquet", start, stop)
+    rows = _rows(root / "index.parquet", start, stop, cutting)
     store: Any = zarr.open_group(str(root), mode="r")
     centres = np.column_stack([rows.column("y").to_numpy(), rows.column("x").to_numpy()])
     wanted = _wanted(rows, patches.corner(centres, size), cutting)
@@ -90,12 +91,14 @@ def _shard(
         yield add
 
 
-def _rows(path: Path, start: int, stop: int) -> pa.Table:
-    """Rows start:stop of a table, from the row groups that hold them."""
+def _rows(path: Path, start: int, stop: int, cutting: Cutting) -> pa.Table:
+    """Rows start:stop of an index, from the row groups that hold them: what tells where to cut."""
     file = pq.ParquetFile(path, memory_map=True)
-    size = row_group(len(file.schema_arrow))
+    names = file.schema_arrow.names
+    size = row_group(len(names))
     first, last = start // size, -(-stop // size)
-    found = file.read_row_groups(range(first, last))
+    wanted = {*PLACES, *map(partner_column, cutting.further)}
+    found = file.read_row_groups(range(first, last), [n for n in names if n in wanted])
     return found.slice(start - first * size, stop - start).combine_chunks()
 
 
