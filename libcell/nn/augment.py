@@ -4,6 +4,7 @@ Geometry is one affine map per item, sampled bilinearly once; intensities are va
 channel. All draws come from torch's global generator.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -79,6 +80,49 @@ class Augmentation:
         if self.drop and channels > 1:
             pixels = pixels * _kept(n, channels, self.drop, pixels)
         return pixels
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Parts of pictures, each chosen at random, brought to `size` (height, width) in one
+    interpolation: what two views of a picture are made of.
+
+    `area`: least and largest part of the picture; `aspect`: its sides are up to so much longer
+    or shorter for it; `rotate` in degrees, +-, on top of any number of quarter `turns`. A turned
+    part may reach beyond the picture: `fill` is what lies there.
+    """
+
+    size: tuple[int, int]
+    area: tuple[float, float] = (0.5, 1.0)
+    aspect: float = 4 / 3
+    flip: bool = True
+    turns: bool = True
+    rotate: float = 0.0
+    fill: str = "reflection"
+
+    def take(self, pixels: Tensor) -> Tensor:
+        """(B,C,H,W) to (B,C,*size): another part of each picture."""
+        maps = self._maps(len(pixels), pixels.shape[3] / pixels.shape[2], pixels.device)
+        grid = functional.affine_grid(maps, [*pixels.shape[:2], *self.size], align_corners=False)
+        return functional.grid_sample(pixels, grid, padding_mode=self.fill, align_corners=False)
+
+    def _maps(self, n: int, wide: float, device: torch.device) -> Tensor:
+        """(n,2,3): from the result's coordinates (-1..1, x first) to those of a picture that is
+        `wide` times as wide as high."""
+        def drawn(low: float, high: float) -> Tensor:
+            return low + (high - low) * torch.rand(n, device=device)
+
+        edge, longer = drawn(*self.area).sqrt(), drawn(-1, 1) * math.log(self.aspect) / 2
+        width, height = (edge * longer.exp()).clamp(max=1), (edge / longer.exp()).clamp(max=1)
+        moves = torch.stack([drawn(-1, 1) * (1 - width), drawn(-1, 1) * (1 - height)], dim=1)
+        angle = torch.deg2rad(drawn(-self.rotate, self.rotate))
+        if self.turns:
+            angle = angle + torch.randint(4, (n,), device=device) * (math.pi / 2)
+        mirrored = torch.where(drawn(0, 1) < (0.5 if self.flip else 0.0), -width, width)
+        sine, cosine = torch.sin(angle), torch.cos(angle)
+        rows = (torch.stack([cosine * mirrored, -sine * height / wide], 1),
+                torch.stack([sine * mirrored * wide, cosine * height], 1))
+        return torch.cat([torch.stack(rows, 1), moves[:, :, None]], dim=2)
 
 
 def _blurred(pixels: Tensor, most: float) -> Tensor:

@@ -39,14 +39,33 @@ def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: st
     DataError, naming `what`, if the tensors do not fit the card.
     """
     made = build(card["network"], len(card["classes"]))
-    state = {k: torch.from_numpy(np.array(v)) for k, v in tensors.items()}
+    _load(made, tensors, what)
+    return made.eval()
+
+
+def restore_backbone(
+    card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: str
+) -> nn.Module:
+    """The backbone of a trained model, in evaluation mode, whether or not a head came with it.
+
+    DataError, naming `what`, if the tensors do not fit the card.
+    """
+    if "head" in card["network"]:
+        return restore(card, tensors, what).backbone
+    height, width = card["network"]["size_px"]
+    made = backbones.build(card["network"]["backbone"], card["network"]["channels"],
+                           (height, width))
+    _load(made, {k.removeprefix("backbone."): v for k, v in tensors.items()}, what)
+    return made.eval()
+
+
+def _load(network: nn.Module, tensors: Mapping[str, np.ndarray], what: str) -> None:
     try:
-        made.load_state_dict(state)
+        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
     except RuntimeError as error:
         text = str(error).splitlines()[-1].strip()
         raise DataError(f"{what}: its weights are not of the network that its card states "
                         f"({text})") from error
-    return made.eval()
 
 
 def prepare(

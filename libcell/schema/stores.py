@@ -1,6 +1,6 @@
 """The stores: what stands in the attributes of a zarr root, in a model card, in a bundle."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -106,8 +106,9 @@ class Model(Store):
 
     schema_: Literal["model/1"] = Field(alias="schema")
     architecture: str = Field(description="e.g. random-forest")
-    classes: list[str] = Field(min_length=2)
-    target: str = Field(description="column the model learned")
+    classes: Annotated[list[str], Field(min_length=2)] | Annotated[
+        list[str], Field(max_length=0)] = Field(description="none: a backbone alone was learnt")
+    target: str = Field(description="column the model learned; empty where there was none")
     input: InputContract
     training_data: str = Field(pattern=DIGEST, description="digest of the table or store")
     split: dict[str, Any] = Field(description="group column, groups per part, audit")

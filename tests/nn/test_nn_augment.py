@@ -5,7 +5,7 @@ import pytest
 import scipy.ndimage
 import torch
 
-from libcell.nn.augment import Augmentation, mixed
+from libcell.nn.augment import Augmentation, Cut, mixed
 
 NOTHING = {"flip": False, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, "intensity": 0.0, "noise": 0.0}
 
@@ -104,3 +104,54 @@ def test_the_seed_decides():
         torch.manual_seed(seed)
         made.append(everything.intensities(everything.geometry(batch)))
     assert torch.equal(made[0], made[1]) and not torch.equal(made[0], made[2])
+
+
+# -- parts of pictures ---------------------------------------------------------------------
+
+
+def whole(size, **more):
+    still = {"area": (1.0, 1.0), "aspect": 1.0, "flip": False, "turns": False}
+    return Cut(size, **(still | more))
+
+
+def test_a_cut_of_everything_is_the_picture():
+    batch = picture()
+    torch.testing.assert_close(whole((24, 32)).take(batch), batch, atol=1e-5, rtol=0)
+
+
+def test_quarter_turns_and_mirrors_are_exact():
+    batch = picture(n=64, height=24, width=24)
+    torch.manual_seed(0)
+    made = whole((24, 24), flip=True, turns=True).take(batch)
+    seen = set()
+    for one, source in zip(made, batch):
+        wanted = {(k, f): torch.rot90(source.flip(2) if f else source, k, (1, 2))
+                  for k in range(4) for f in (False, True)}
+        seen.add(next(k for k, v in wanted.items() if torch.allclose(one, v, atol=1e-5)))
+    assert len(seen) == 8
+
+
+def test_a_cut_shows_the_part_that_it_says():
+    """On a ramp, what is seen spans the root of the area along each side, and stays inside."""
+    ramp = torch.linspace(0, 1, 64).expand(1, 1, 64, 64)
+    batch = torch.cat([ramp, ramp.mT], dim=1).repeat(256, 1, 1, 1)
+    torch.manual_seed(0)
+    made = Cut((32, 32), (0.25, 0.25), flip=False, turns=False).take(batch)
+    assert made.shape == (256, 2, 32, 32) and made.min() >= 0 and made.max() <= 1
+    spans = (made.amax(dim=(2, 3)) - made.amin(dim=(2, 3))) * 63 / 64 * 32 / 31
+    torch.testing.assert_close(spans.prod(dim=1), torch.full((256,), 0.25), atol=0.02, rtol=0)
+    assert spans.max() < 0.5 * (4 / 3) ** 0.5 + 0.02 and spans.std() > 0.02
+    assert made.mean(dim=(1, 2, 3)).std() > 0.05, "parts lie anywhere"
+
+
+def test_a_turned_cut_keeps_angles_in_pixels():
+    """A line in a picture that is not square, turned by a right angle, is as long as it was."""
+    line = torch.zeros(1, 1, 33, 65)
+    line[0, 0, 16, 28:37] = 1.0
+    made = whole((33, 65), turns=True, fill="zeros")
+    sizes = set()
+    for seed in range(12):
+        torch.manual_seed(seed)
+        seen = made.take(line)[0, 0] > 0.5
+        sizes.add((int(seen.any(1).sum()), int(seen.any(0).sum())))
+    assert sizes == {(1, 9), (9, 1)}

@@ -46,7 +46,7 @@ def card_of(path: Path) -> dict[str, Any]:
     shape = card.get("network")
     if card["input"]["kind"] != "crops" or not isinstance(shape, dict) or "backbone" not in shape:
         raise DataError(f"{path}: is a {card['architecture']} on {card['input']['kind']}, which "
-                        "makes no embeddings of crops; cell-train cnn makes models that do")
+                        "makes no embeddings of crops; cell-train cnn and ssl make models that do")
     return card
 
 
@@ -81,8 +81,8 @@ def _loaded(network: Network, device: str) -> nn.Module:
 def _built(network: Network) -> nn.Module:
     if network.model and network.seed is None:
         card = card_of(network.model)
-        return classifier.restore(card, models.load_tensors(network.model),
-                                  str(network.model)).backbone
+        return classifier.restore_backbone(card, models.load_tensors(network.model),
+                                           str(network.model))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(network.seed or 0)
         made = backbones.build(network.backbone, network.channels, network.size_px)

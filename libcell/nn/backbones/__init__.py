@@ -42,9 +42,13 @@ def spelled(name: str) -> str:
     return known
 
 
-def build(name: str, channels: int, size: tuple[int, int]) -> nn.Module:
+def build(
+    name: str, channels: int, size: tuple[int, int], *, any_size: bool = False
+) -> nn.Module:
     """An untrained backbone for pictures (channels, *size); its width is `num_features`.
 
+    With `any_size` a transformer takes other sizes, too, if it can learn to: those that add a
+    place to each patch scale their places. Its weights are the same by name and shape.
     UsageFault for an unknown name, or a size that the network cannot take.
     """
     known = spelled(name)
@@ -58,10 +62,24 @@ def build(name: str, channels: int, size: tuple[int, int]) -> nn.Module:
     if timm.models.get_pretrained_cfg_value(known, "fixed_input_size"):
         settings["img_size"] = size
     try:
-        made = timm.create_model(known, **settings)
+        made = _flexible(known, settings) if any_size else None
+        made = made or timm.create_model(known, **settings)
         # a few networks widen their features once more before the classifier that we leave out
         made.num_features = getattr(made, "head_hidden_size", made.num_features)
         return made
     except (AssertionError, ValueError) as error:
         raise UsageFault(f"--backbone {name} cannot take pictures of {size[0]} x {size[1]} px "
                          f"({error}); choose another --size") from error
+
+
+def _flexible(known: str, settings: dict[str, Any]) -> nn.Module | None:
+    """A network that scales the places of its patches; None for those that cannot."""
+    import timm
+
+    if "img_size" not in settings:
+        return None
+    try:
+        made: nn.Module = timm.create_model(known, **settings, dynamic_img_size=True)
+        return made
+    except TypeError:
+        return None

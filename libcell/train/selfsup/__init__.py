@@ -1,0 +1,1 @@
+"""Backbones taught without labels: which crops, which views of them, how it is watched."""
