@@ -41,6 +41,7 @@ class Connectome(nn.Module):
     def __init__(self, graph: Graph, in_features: int, classes: int, options: Options) -> None:
         super().__init__()
         width = options.width
+        self.graph = graph
         self.plan = schedule(graph)
         self.enter = nn.Identity() if in_features == width else nn.Linear(in_features, width)
         self.neurons = RULES[options.rule](self.plan, width)
@@ -55,7 +56,11 @@ class Connectome(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B,F) float to scores (B, classes) before softmax."""
         states = self.states(features)
-        read = self._read(torch.stack([states[j] for j in self.plan.motors], dim=1))
+        return self.read(torch.stack([states[j] for j in self.plan.motors], dim=1), features)
+
+    def read(self, motors: Tensor, features: Tensor) -> Tensor:
+        """Scores (B, classes) from the states of the motor neurons (B,M,E) and the features."""
+        read = self._read(motors)
         if self.around is not None:
             read = read + self.around(features)
         scores: Tensor = self.classify(read)

@@ -1,0 +1,1 @@
+"""A classifier of crops, asked about the crops of a store."""

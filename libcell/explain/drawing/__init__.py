@@ -1,0 +1,1 @@
+"""Pictures: arrays and tables in, bytes or text out."""
