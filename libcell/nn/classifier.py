@@ -38,6 +38,9 @@ def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: st
 
     DataError, naming `what`, if the tensors do not fit the card.
     """
+    if "head" not in card["network"]:
+        raise DataError(f"{what}: is a backbone alone, learnt without classes; cell-train cnn "
+                        "--weights makes a classifier of it")
     made = build(card["network"], len(card["classes"]))
     _load(made, tensors, what)
     return made.eval()

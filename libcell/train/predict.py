@@ -46,10 +46,13 @@ def run(job: Job, options: Options) -> None:
     from pathlib import Path
 
     from libcell.data import models
-    from libcell.errors import UsageFault
+    from libcell.errors import DataError, UsageFault
 
     path = Path(options.model)
     card = models.load_card(path)
+    if not card["classes"]:
+        raise DataError(f"{path}: learnt without classes and tells none; cell-feat embed and "
+                        "cell-train cnn --weights take it")
     if card["input"]["kind"] != "sequences" and (
             options.truth or options.decode or options.least_frames):
         raise UsageFault(f"{path}: --truth, --decode and --least-frames are for models of "

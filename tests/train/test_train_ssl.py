@@ -14,6 +14,8 @@ from hand_made import call, files_of
 from test_train_cnn import store
 
 from libcell.data import models, tables
+from libcell.errors import DataError
+from libcell.nn import classifier
 
 SMALL = ("--backbone", "test_resnet", "--batch", 32, "--size", 24, "--epochs", 2)
 DINO = ("--method", "dino", "--method-options", "answers=64,hidden=32,bottleneck=16,warm=1",
@@ -84,6 +86,14 @@ def test_a_classifier_starts_from_it(taught):
     assert weights
     for name in weights:
         np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_it_tells_no_classes(taught):
+    said = call("train", "predict", taught / "x.model", taught / "a.crops.zarr", "-o",
+                taught / "p.parquet", code=65).said
+    assert "learnt without classes" in said and len(said.splitlines()) == 1
+    with pytest.raises(DataError, match="a backbone alone"):
+        classifier.restore(models.load_card(taught / "x.model"), {}, "x.model")
 
 
 def test_the_same_seed_the_same_bytes_and_classes_do_not_matter(taught, tmp_path):
