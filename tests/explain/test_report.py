@@ -117,7 +117,8 @@ def test_a_chart_writes_names_as_they_are():
     trace = drawn["data"][0]
     assert "<" not in "".join([*trace["x"], *trace["y"]])
     assert trace["customdata"][0][1] == f"{EVIL}|{MARKUP}"
-    for chart in (figures.importance([MARKUP], [1], [0], "s"),
+    swarm = figures.swarm([(MARKUP, np.arange(3.0), np.array([0.1, -0.2, 0.3]))])
+    for chart in (figures.importance([MARKUP], [1], [0], "s"), swarm,
                   figures.distribution({MARKUP: np.arange(9.0)}, MARKUP)):
         assert MARKUP not in str({**chart, "layout": {**chart["layout"], "template": None}})
 
@@ -227,7 +228,7 @@ def test_one_of_each(work, tmp_path, names):
         copies.append(target.name)
     done = call("explain", "report", *(tmp_path / c for c in copies), "-o", tmp_path / "r.html",
                 code=65)
-    assert "a report takes one" in done.said
+    assert "a report takes one" in done.said  # of features, or of the same thing
 
 
 def test_a_bundle_of_scores_is_read(work, tmp_path):

@@ -27,7 +27,7 @@ def test_figures_of_objects_and_the_worst_images(tmp_path):
     page = (tmp_path / "r.html").read_text()
     assert "How good the objects are" in page and "How good it is" not in page
     table = pq.read_table(tmp_path / "x.parquet")
-    figures, worst = scores.sections(table)
+    figures, worst = scores.sections([("", table)])
     said = {row[0]: row[1:] for row in figures.rows}
     last = done.records[-1]
     assert said["AP at IoU 0.5"][0] == f"{last['AP50']:.3f}"
@@ -42,4 +42,4 @@ def test_figures_of_objects_and_the_worst_images(tmp_path):
 
 
 def test_no_scores_no_section():
-    assert scores.sections(None) == []
+    assert scores.sections([]) == []

@@ -50,18 +50,70 @@ def confusion(counts: np.ndarray, truth: Sequence[str], predicted: Sequence[str]
 
 
 def importance(groups: Sequence[str], mean: Sequence[float], sd: Sequence[float],
-               score: str) -> dict[str, Any]:
-    """Bars of what the score loses, largest on top, with one standard deviation."""
+               label: str) -> dict[str, Any]:
+    """Bars, largest on top, with one standard deviation; `label` says what of."""
     figure = go.Figure(go.Bar(
         x=list(mean), y=list(map(shown, groups)), orientation="h", marker_color=OKABE_ITO[0],
         error_x={"type": "data", "array": list(sd), "color": INK, "thickness": 1},
         hovertemplate="%{y}: %{x:.3f}<extra></extra>"))
     figure.update_layout(**LAYOUT | {"margin": {"l": 170, "r": 20, "t": 10, "b": 50}},
                          height=90 + 28 * len(groups))
-    figure.update_xaxes(title_text=f"loss of {score.replace('_', ' ')} when shuffled",
-                        zeroline=True, zerolinecolor="#888", gridcolor="#e3e6ea")
+    figure.update_xaxes(title_text=shown(label), zeroline=True, zerolinecolor="#888",
+                        gridcolor="#e3e6ea")
     figure.update_yaxes(autorange="reversed", type="category", automargin=True)
     return _json(figure)
+
+
+def swarm(parts: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """A row of dots per column, the first on top: (name, values (n,), contributions (n,)).
+
+    Dots lie at their contribution, spread out where many are, coloured by the rank of their value.
+    """
+    figure = go.Figure()
+    for row, (name, values, added) in enumerate(parts):
+        figure.add_trace(go.Scatter(
+            x=_rounded(added), y=_rounded(-row + _spread(added)), mode="markers",
+            customdata=_rounded(values), name=shown(name), showlegend=False,
+            marker={"size": 4, "color": _rounded(_ranks(values)), "colorscale": "Cividis",
+                    "cmin": 0, "cmax": 1, "showscale": row == 0,
+                    "colorbar": {"title": {"text": "value"}, "thickness": 12,
+                                 "tickvals": [0, 1], "ticktext": ["low", "high"]}},
+            hovertemplate=shown(name) + " = %{customdata:.4g}: %{x:.3f}<extra></extra>"))
+    figure.update_layout(**LAYOUT | {"margin": {"l": 170, "r": 20, "t": 10, "b": 50}},
+                         height=110 + 34 * len(parts))
+    figure.update_xaxes(title_text="added to the score of the answered class, log-odds",
+                        zeroline=True, zerolinecolor="#888", gridcolor="#e3e6ea")
+    figure.update_yaxes(tickvals=[-i for i in range(len(parts))], automargin=True,
+                        ticktext=[shown(n) for n, _, _ in parts], showgrid=False, zeroline=False)
+    return _json(figure)
+
+
+def _spread(x: np.ndarray) -> np.ndarray:
+    """Offsets (n,) within 0.4 of 0: wider where more of `x` lie, the same each time."""
+    bins = 60
+    span = max(float(np.ptp(x)), 1e-12)
+    place = ((x - x.min()) / span * (bins - 1)).astype(int)
+    counts = np.bincount(place, minlength=bins)
+    order = np.argsort(place, kind="stable")
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    rank = np.empty(len(x), np.int64)
+    rank[order] = np.arange(len(x)) - first[place[order]]
+    side = np.where(rank % 2, -1, 1) * ((rank + 1) // 2)
+    return 0.8 * side / max(int(counts.max()), 10)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 0 to 1; NaN stays so, and is drawn without a colour."""
+    known = np.isfinite(values)
+    ranks = np.full(len(values), np.nan)
+    some = np.unique(values[known], return_inverse=True)[1]
+    ranks[known] = some / max(int(some.max(initial=0)), 1)
+    return ranks
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    """Four digits do for a picture, and are a third of the text."""
+    return [float(f"{v:.4g}") if np.isfinite(v) else None for v in values.tolist()]
 
 
 def plate(rows: Sequence[str], columns: Sequence[str], values: np.ndarray, label: str,

@@ -9,7 +9,8 @@ import jinja2
 import plotly.offline
 from markupsafe import Markup
 
-from libcell.explain.page.sections import Chart, Picture, Report
+from libcell.explain.page.packing import packed
+from libcell.explain.page.sections import Chart, Plane, Report
 
 LIMIT_BYTES = 20_000_000
 
@@ -23,13 +24,15 @@ def render(report: Report) -> str:
     environment.filters["data_uri"] = data_uri
     environment.filters["script_json"] = script_json
     charts = [s for s in report.sections if isinstance(s, Chart)]
+    planes = [s for s in report.sections if isinstance(s, Plane)]
     return environment.get_template("report.html.j2").render(
         report=report, style=Markup(_template("report.css")),
-        script=Markup(_template("report.js")),
-        plotly=Markup(plotly.offline.get_plotlyjs()) if charts else None,
+        script=Markup(_template("report.js")), plane_script=Markup(_template("plane.js")),
+        plotly=Markup(plotly.offline.get_plotlyjs()) if charts or planes else None,
         charts={c.name: c.figure for c in charts},
-        examples={c.name: {k: [_picture(p) for p in some] for k, some in c.examples.items()}
-                  for c in charts if c.examples},
+        examples={c.name: c.examples for c in charts if c.examples},
+        planes={p.name: packed(p) for p in planes},
+        thumbs={i: base64.b64encode(webp).decode() for i, webp in report.thumbs.items()},
     )
 
 
@@ -40,10 +43,6 @@ def _template(name: str) -> str:
 def data_uri(png: bytes) -> str:
     """PNG bytes as an address that needs no network."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def _picture(picture: Picture) -> dict[str, str]:
-    return {"id": picture.object_id, "src": data_uri(picture.png), "caption": picture.caption}
 
 
 def script_json(value: Any) -> Markup:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -48,7 +50,40 @@ class Chart(Section):
     name: str
     figure: dict[str, Any]
     alternative: str
-    examples: dict[str, list[Picture]] = field(default_factory=dict)  # by customdata of a click
+    # object_ids of the report's `thumbs`, by the customdata of what is clicked
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that the points of a plane can be coloured by.
+
+    Either `labels`, the values that occur, and `values`, a row's place among them, int (n,), -1
+    where it has none; or no labels, and `values` numbers (n,), NaN where there is none.
+    """
+
+    name: str
+    values: np.ndarray
+    labels: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Plane(Section):
+    """Objects at positions (n, 2): to hover over, to colour, and to choose with a lasso.
+
+    All can be chosen; only those of the rows `drawn` (m,) are drawn as points, and may have one
+    of the report's `thumbs`; where that is not all, `density` (b, b) counts them all in a grid
+    over the span of the positions.
+    """
+
+    template = "plane"
+    name: str
+    ids: list[str]
+    positions: np.ndarray
+    drawn: np.ndarray
+    columns: list[Column]
+    density: np.ndarray | None
+    alternative: str
 
 
 @dataclass(frozen=True)
@@ -75,3 +110,4 @@ class Report:
     generated_by: str
     sections: list[Section]
     warnings: list[str] = field(default_factory=list)
+    thumbs: dict[str, bytes] = field(default_factory=dict)  # WebP, by object_id

@@ -4,18 +4,9 @@ for (const [name, figure] of Object.entries(CHARTS)) {
 }
 function choose(chart, key) {
   const box = document.getElementById(chart + "-examples");
-  const pictures = (EXAMPLES[chart] || {})[key];
-  if (!box || !pictures) return;
-  box.replaceChildren(...pictures.map((picture) => {
-    const figure = document.createElement("figure");
-    const image = document.createElement("img");
-    image.src = picture.src;
-    image.alt = picture.id;
-    const caption = document.createElement("figcaption");
-    caption.textContent = picture.caption || picture.id;
-    figure.append(image, caption);
-    return figure;
-  }));
+  const ids = (EXAMPLES[chart] || {})[key];
+  if (!box || !ids) return;
+  box.replaceChildren(...ids.map(picture));
   for (const button of document.querySelectorAll(`button[data-chart="${chart}"]`)) {
     button.setAttribute("aria-pressed", String(button.dataset.key === key));
   }
