@@ -16,7 +16,7 @@ from libcell.errors import DataError, MissingInput
 from libcell.schema import versions
 from libcell.schema.arrow import arrow_schema
 
-ROW_GROUP = 65_536  # rows, of a table of up to WIDE columns
+ROW_GROUP = 32_768  # rows, of a table of up to WIDE columns
 WIDE = 64
 METADATA = "Metadata_"
 
@@ -168,7 +168,8 @@ def unify(tables: Iterable[pa.Table]) -> pa.Schema:
     dose. DataError where a column is of types that do not go together.
     """
     try:
-        joined = pa.unify_schemas([_told(t) for t in tables], promote_options="permissive")
+        told = list(dict.fromkeys(_told(t) for t in tables))
+        joined = pa.unify_schemas(told, promote_options="permissive")
     except pa.ArrowTypeError as error:
         raise DataError(f"the parts do not make one table: {_first(error)}") from error
     return pa.schema([f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in joined])
@@ -213,9 +214,9 @@ def _regroup(parts: Iterable[pa.Table], schema: pa.Schema, size: int) -> Iterato
         waiting.append(conform(part, schema))
         count += part.num_rows
         while count >= size:
-            joined = pa.concat_tables(waiting).combine_chunks()
-            yield joined.slice(0, size)
+            joined = pa.concat_tables(waiting)  # no copy, so that what was written is let go
             waiting, count = [joined.slice(size)], count - size
+            yield joined.slice(0, size).combine_chunks()
     if count:
         yield pa.concat_tables(waiting).combine_chunks()
 

@@ -236,9 +236,10 @@ class Job:
         self.settle()
         if self.sink:
             return 0
-        parts = [tables.read_part(f) for f in files]  # memory-mapped, not loaded
-        schema = tables.unify(parts) if parts else arrow_schema(name)
-        rows = tables.write_parts(self.root, parts, schema, name, self.provenance())
+        # one part is mapped at a time: there may be more of them than mappings
+        schema = tables.unify(map(tables.read_part, files)) if files else arrow_schema(name)
+        rows = tables.write_parts(self.root, map(tables.read_part, files), schema, name,
+                                  self.provenance())
         self.publish(name, rows)
         return rows
 
