@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from libcell.data import models
-from libcell.nn import classifier, forest_walk
+from libcell.nn import classifier, forest_walk, untrained
 from libcell.nn.forest_arrays import ForestArrays
 from libcell.train.engine import seeds
 from libcell.train.kernels.forest import fit_forest
@@ -88,10 +88,11 @@ def _untrained(
     path: Path, contract: dict[str, Any], shape: dict[str, Any], rows: np.ndarray, seed: int,
     device: torch.device,
 ) -> Any:
-    """The backbone as it was before training, but for the statistics of its normalisation layers:
-    those of an unseen network are those of no data."""
+    """The backbone as it was before training, but that every branch has a say, and that its
+    normalisation layers know the data: what they hold at first is of none."""
     seeds.plant(seed)
     backbone = classifier.build(shape, 2).backbone.to(device).train()
+    untrained.wake(backbone)
     some = np.sort(np.random.default_rng(seed).permutation(rows)[: SETTLING * judge.AT_ONCE])
     with torch.no_grad():
         for batch in judge.fed(path, contract, some, device):
