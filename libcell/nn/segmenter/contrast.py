@@ -89,3 +89,12 @@ def stretch(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
     values = np.subtract(pixels, low, dtype=np.float32)
     values /= np.float32(high - low)
     return np.clip(values, *CLIP, out=values)
+
+
+def whole(pixels: np.ndarray, pmin: float, pmax: float, invert: str) -> np.ndarray:
+    """A whole image as float32, stretched between its own percentiles.
+
+    ValueError for values that are no finite numbers.
+    """
+    over = value_range(pixels)
+    return stretch(pixels, *levels(histogram(pixels, over), over, pmin, pmax, invert))

@@ -79,6 +79,10 @@ class Segmenter(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """See the class."""
+        return unfold(self.head(self.features(image)), self.shape.fold)
+
+    def features(self, image: torch.Tensor) -> torch.Tensor:
+        """What the head reads, (N,widths[0],[Z,]Y/fold,X/fold)."""
         x, skips = fold(image, self.shape.fold), []
         for level, block in enumerate(self.down):
             if level:
@@ -87,7 +91,7 @@ class Segmenter(nn.Module):
             skips.append(x)
         for level in reversed(range(len(self.up))):
             x = self.up[level](skips[level] + _double(self.narrow[level](x)))
-        return unfold(self.head(x), self.shape.fold)
+        return x
 
     def fused(self) -> "Segmenter":
         """A copy for use: evaluation mode, normalisation folded into the convolutions."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from libcell.data import images, labels
+from libcell.data.image import About
 from libcell.data.images import Source
 from libcell.track.kernels import ellipses
 from libcell.track.kernels.ellipses import Objects
@@ -15,7 +16,12 @@ Spacing = tuple[float, float, float]
 
 def spacing_of(source: Source, compartment: str, z_step: float | None) -> Spacing:
     """Size of a voxel (z, y, x) in x pixels, as the pixel size says; 1 where it says nothing."""
-    size = labels.open_labels(source, compartment).about.pixel_size_um or (1.0, 1.0, 1.0)
+    return spacing(labels.open_labels(source, compartment).about, z_step)
+
+
+def spacing(about: About, z_step: float | None) -> Spacing:
+    """The same of an image."""
+    size = about.pixel_size_um or (1.0, 1.0, 1.0)
     z, y, x = (s / size[2] if size[2] > 0 and s > 0 else 1.0 for s in size)
     return (z if z_step is None else z_step, y, x)
 

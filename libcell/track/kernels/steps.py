@@ -45,7 +45,7 @@ class Rules:
 
 
 @dataclass
-class _Past:
+class Past:
     """An earlier frame: its objects, their first number, and where they are by now."""
 
     objects: Objects
@@ -59,7 +59,7 @@ def steps(frames: Iterable[Objects], rules: Rules) -> Iterator[tuple[Objects, Hy
 
     Objects are numbered through the movie in the order in which they come.
     """
-    past: list[_Past] = []
+    past: list[Past] = []
     first = 0
     for objects in frames:
         for p in past:
@@ -68,12 +68,12 @@ def steps(frames: Iterable[Objects], rules: Rules) -> Iterator[tuple[Objects, Hy
         found = into(objects, first, past, rules)
         yield objects, join(found)
         if len(objects):
-            past.append(_Past(objects, first, objects.centres))
+            past.append(Past(objects, first, objects.centres))
         first += len(objects)
 
 
 def into(
-    objects: Objects, first: int, past: list[_Past], rules: Rules
+    objects: Objects, first: int, past: list[Past], rules: Rules
 ) -> Iterator[Hypotheses]:
     """Hypotheses into one frame; what is past is moved along to where it is expected now."""
     if not past or not len(objects):
@@ -82,7 +82,7 @@ def into(
     flow, moves = motion(past[-1], objects, size, rules)
     for p in past:
         p.places = p.places + (moves if p is past[-1] else flow.at(p.places))
-        yield _numbered(between(p.places, p.objects, objects, size, rules, p.age - 1),
+        yield numbered(between(p.places, p.objects, objects, size, rules, p.age - 1),
                         len(p.objects), p.first, first)
 
 
@@ -97,7 +97,7 @@ def usual_size(a: Objects) -> float:
 
 
 def motion(
-    past: _Past, b: Objects, size: float, rules: Rules
+    past: Past, b: Objects, size: float, rules: Rules
 ) -> tuple[Flow, np.ndarray]:
     """How the objects of the last frame moved to this one, as a field and each of them."""
     a, places = past.objects, past.places
@@ -167,7 +167,7 @@ def _couples(
     return tuple(found.T)
 
 
-def _numbered(found: Hypotheses, count: int, source: int, target: int) -> Hypotheses:
+def numbered(found: Hypotheses, count: int, source: int, target: int) -> Hypotheses:
     """Numbers in the movie: those of the earlier frame's `count` objects begin at `source`."""
     to = np.where(found.target < 0, found.target, found.target - count + target)
     return Hypotheses(found.source + source, to, found.gain)

@@ -78,10 +78,10 @@ def cut(
     planes, edge = size
     reach = int(np.ceil(np.abs(turn.matrix).sum(axis=1).max() * edge / 2)) + 2
     y, x = round(middle[1]), round(middle[2])
-    rows, inside_y = _mirrored(np.arange(y - reach, y + reach), field.cell.shape[1])
-    columns, inside_x = _mirrored(np.arange(x - reach, x + reach), field.cell.shape[2])
+    rows, inside_y = mirrored(np.arange(y - reach, y + reach), field.cell.shape[1])
+    columns, inside_x = mirrored(np.arange(x - reach, x + reach), field.cell.shape[2])
     first = int(np.clip(round(middle[0]) - planes // 2, 0, max(0, field.cell.shape[0] - planes)))
-    deep, inside_z = _mirrored(np.arange(first, first + planes), field.cell.shape[0])
+    deep, inside_z = mirrored(np.arange(first, first + planes), field.cell.shape[0])
     if turn.mirror_z:
         deep, inside_z = deep[::-1], inside_z[::-1]
 
@@ -93,11 +93,11 @@ def cut(
         return torch.from_numpy(part.astype(np.float32)).reshape(-1, 2 * reach, 2 * reach)
 
     valid = inside_z[:, None, None] & inside_y[:, None] & inside_x
-    grid = _grid(turn.matrix, edge, reach)
-    image = _sample(window(field.image), grid, "bilinear")
+    grid = lattice(turn.matrix, edge, reach)
+    image = sampled(window(field.image), grid, "bilinear")
     known = torch.from_numpy(valid.astype(np.float32))
     stacked = torch.cat([window(field.cell), window(field.near), known, window(field.ways)])
-    cell, near, known, ways = _sample(stacked, grid, "nearest").split(
+    cell, near, known, ways = sampled(stacked, grid, "nearest").split(
         [planes, planes, planes, planes * len(field.ways)])
     way = _turned(ways.reshape(-1, planes, edge, edge) / UNIT, turn)
     slow = (near * (turn.scale / NEAR_STEPS / NEAR_PX)).clamp(max=1)
@@ -105,7 +105,7 @@ def cut(
     return Crop(image.reshape(-1, planes, edge, edge), target, known)
 
 
-def _mirrored(index: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def mirrored(index: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices within 0..size-1, mirrored at both ends; and which were inside."""
     inside = (index >= 0) & (index < size)
     period = max(2 * size - 2, 1)
@@ -113,7 +113,7 @@ def _mirrored(index: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.where(folded < size, folded, period - folded), inside
 
 
-def _grid(matrix: np.ndarray, edge: int, reach: int) -> torch.Tensor:
+def lattice(matrix: np.ndarray, edge: int, reach: int) -> torch.Tensor:
     """Where each pixel of the crop lies in its window: (1,edge,edge,2), x before y, -1..1."""
     along = np.arange(edge) - (edge - 1) / 2
     offsets = np.stack(np.meshgrid(along, along, indexing="ij"), axis=-1) @ matrix.T
@@ -122,7 +122,7 @@ def _grid(matrix: np.ndarray, edge: int, reach: int) -> torch.Tensor:
     return torch.from_numpy(place[..., ::-1].astype(np.float32).copy())[None]
 
 
-def _sample(values: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tensor:
+def sampled(values: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tensor:
     return functional.grid_sample(values[None], grid, mode=mode, padding_mode="border",
                                   align_corners=False)[0]
 

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from libcell.data import grey, labels
 from libcell.data import open as opening
+from libcell.data.image import Image
 from libcell.data.images import Source
 from libcell.errors import DataError
 from libcell.nn.segmenter import contrast
@@ -71,8 +72,7 @@ def prepare(
     if ndim == 2 and masks.shape[0] > 1:
         raise DataError(f"{picture.about.where}: has {masks.shape[0]} planes, others have one; "
                         "train on stacks or on planes (cell-extract images --project max)")
-    pixels = np.stack([_stretched(grey.read(picture, c, t=t), reading, picture.about.where)
-                       for c in reading.channels])
+    pixels = np.stack([stretched(picture, c, t, reading) for c in reading.channels])
     ways, near = directions(masks[0] if ndim == 2 else masks)
     flat = masks.shape
     boxes = [place for place in ndimage.find_objects(_dense(masks)) if place is not None]
@@ -93,11 +93,10 @@ def _dense(masks: np.ndarray) -> np.ndarray:
     return np.asarray(dense.reshape(masks.shape)) + (0 if ids.size and ids[0] == 0 else 1)
 
 
-def _stretched(pixels: np.ndarray, reading: Reading, where: str) -> np.ndarray:
+def stretched(picture: Image, channel: str, t: int, reading: Reading) -> np.ndarray:
+    """One channel of one frame (Z,Y,X) float32, as the network sees it."""
+    pixels = grey.read(picture, channel, t=t)
     try:
-        over = contrast.value_range(pixels)
+        return contrast.whole(pixels, reading.pmin, reading.pmax, reading.invert)
     except ValueError as error:
-        raise DataError(f"{where}: {error}") from error
-    counts = contrast.histogram(pixels, over)
-    return contrast.stretch(pixels, *contrast.levels(counts, over, reading.pmin, reading.pmax,
-                                                     reading.invert))
+        raise DataError(f"{picture.about.where}: {error}") from error

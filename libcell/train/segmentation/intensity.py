@@ -14,7 +14,11 @@ def changed(crop: Crop, rng: np.random.Generator, swap: float) -> Crop:
     if rng.random() < EMPTY:
         noise = _noise(crop.image.shape, rng)
         return Crop(noise, torch.zeros_like(crop.target), torch.ones_like(crop.valid))
-    image = crop.image
+    return Crop(recast(crop.image, rng, swap), crop.target, crop.valid)
+
+
+def recast(image: torch.Tensor, rng: np.random.Generator, swap: float) -> torch.Tensor:
+    """An image (C,Z,Y,X) with other intensities."""
     if rng.random() < swap:
         image = 1 - image
     image = _bent(image, rng)
@@ -25,7 +29,7 @@ def changed(crop: Crop, rng: np.random.Generator, swap: float) -> Crop:
     if rng.random() < 0.5:
         image = image + torch.from_numpy(rng.normal(
             0, rng.uniform(0, 0.08), image.shape).astype(np.float32))
-    return Crop(image, crop.target, crop.valid)
+    return image
 
 
 def _bent(image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

@@ -31,7 +31,7 @@ class Example:
 def examples(paths: list[Path]) -> list[Example]:
     """Every frame that has labels, in order. DataError unless each label store's fields of view
     are all in one image store, and there is at least one of both."""
-    truths = [p for p in paths if _is_labels(p)]
+    truths = [p for p in paths if is_labels(p)]
     pictures = [p for p in paths if p not in truths]
     if not truths or not pictures:
         lacking = "label store" if pictures else "image store"
@@ -48,7 +48,8 @@ def examples(paths: list[Path]) -> list[Example]:
     return found
 
 
-def _is_labels(path: Path) -> bool:
+def is_labels(path: Path) -> bool:
+    """Whether a path is a label store."""
     if not opening.is_zarr(path):
         return False
     mark = dict(images.open_root(path).attrs).get("schema")

@@ -1,0 +1,1 @@
+"""What `cell-train tracker` learns from: movies, annotated tracks, pairs of frames cut out."""
