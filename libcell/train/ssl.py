@@ -11,8 +11,6 @@ from libcell.train.engine.options import TrainingOptions
 if TYPE_CHECKING:
     from libcell.run.job import Job
 
-METHODS = ("dino", "simclr", "vicreg")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Options(TrainingOptions):
@@ -23,7 +21,7 @@ class Options(TrainingOptions):
     warmup: Annotated[float, Opt("epochs in which the learning rate rises", least=0)] = 5.0
     clip: Annotated[float | None, Opt("longest gradient", least=0)] = 3.0
 
-    method: Annotated[str, Opt("how is learnt without labels", choices=METHODS)] = "dino"
+    method: Annotated[str, Opt("how is learnt without labels: dino, simclr, vicreg")] = "dino"
     method_options: Annotated[tuple[str, ...], Opt("of the method, e.g. answers=4096 or "
                                                    "temperature=0.1")] = ()
     backbone: Annotated[str, Opt("resnet18, densenet121, vit_s, convnext_t ... or a name of "
@@ -75,6 +73,8 @@ def run(job: Job, options: Options) -> None:
     if options.patience is not None or options.schedule == "plateau":
         raise UsageFault("--patience and --schedule plateau wait for a better figure, and without "
                          "labels none says what is better; use --epochs and cosine or constant")
+    if (options.group or options.classes) and not options.target:
+        raise UsageFault("--group and --classes are of the probes, which need a --target")
 
     from libcell.train.selfsup.training import Training
 

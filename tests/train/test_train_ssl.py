@@ -221,7 +221,8 @@ def test_stores_that_cannot_be_learnt_from(tmp_path):
     (("--method", "simclr", "--local-views", 2), "no use of small views"),
     (("--area", "0.9,0.5"), "--area"),
     (("--method-options", "heads=3"), "unknown option heads"),
-    (("--method", "byol"), "byol"),
+    (("--method", "byol"), "--method byol: there is none; there are dino, simclr, vicreg"),
+    (("--group", "Metadata_Plate"), "need a --target"),
 ])
 def test_options_that_cannot_be(tmp_path, args, said):
     store(tmp_path / "a.crops.zarr", n=12)

@@ -33,6 +33,8 @@ class Training:
 
     def __init__(self, job: Job, paths: list[Path], options: Any):
         self.job, self.options = job, options
+        self.given = asdict(selfsup.options(options.method, _given(options)))
+        self.count = _local_views(options)
         self.made = Material(paths, options)
         self.told = watch.known(self.made.index(), options, job.seed) if options.target else None
         self.batch = self._batch()
@@ -48,15 +50,12 @@ class Training:
         options, seed = self.options, self.job.seed
         seeds.plant(seed)
         backbone = self._backbone()
-        count = local_views(options)
-        small = _local_size(options, backbone, self.size) if count else self.size
+        small = _local_size(options, backbone, self.size) if self.count else self.size
         _require_fit(backbone, self.shape["channels"], {self.size, small}, options)
-        learner = selfsup.build(options.method, backbone, self.epoch_steps,
-                                method_options(options))
-        task = Unlabelled(learner, self.made, _views(options, self.size, small, count),
+        learner = selfsup.build(options.method, backbone, self.epoch_steps, self.given)
+        task = Unlabelled(learner, self.made, _views(options, self.size, small, self.count),
                           self.batch, self.watch, seed)
-        recipe = Recipe.of(options, last=True)
-        return fit(task, recipe, self.job, seed=seed), learner
+        return fit(task, Recipe.of(options, last=True), self.job, seed=seed), learner
 
     def save(self, root: Path, fitted: Fitted, learner: Learner) -> dict[str, Any]:
         """Write the backbone as a model to `root`, with its curves; returns the card."""
@@ -73,8 +72,7 @@ class Training:
             "network": self.shape,
             "training_data": self.job.inputs.digest()["digest"],
             "split": {"by": [], "rows": {"train": len(made)}, "warnings": []},
-            "training": {"method": options.method, "options": asdict(selfsup.options(
-                             options.method, method_options(options))),
+            "training": {"method": options.method, "options": self.given,
                          "epoch": fitted.epoch, "epochs": fitted.epochs, "batch": self.batch,
                          "parameters": sum(p.numel() for p in learner.taught.parameters())},
             "metrics": {},
@@ -125,7 +123,7 @@ class Training:
         return self.watch.probes(made.eval(), self.device)
 
 
-def method_options(options: Any) -> dict[str, str]:
+def _given(options: Any) -> dict[str, str]:
     """--method-options by name, text still."""
     wrong = [o for o in options.method_options if "=" not in o]
     if wrong:
@@ -133,7 +131,7 @@ def method_options(options: Any) -> dict[str, str]:
     return {k: v for k, _, v in (o.partition("=") for o in options.method_options)}
 
 
-def local_views(options: Any) -> int:
+def _local_views(options: Any) -> int:
     """How many small views of each crop. UsageFault where the method has no use of them."""
     own = int(selfsup.load(options.method).LOCAL)
     if options.local_views and not own:
