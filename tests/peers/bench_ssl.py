@@ -22,7 +22,7 @@ from libcell.train.selfsup.watch import Watch
 from tests.peers.bench import Place, Row
 from tests.peers.bench_train import EDGE, _store
 
-BATCH, STEPS, ROUNDS = 32, 6, 5
+BATCH, STEPS, ROUNDS = 16, 4, 5
 
 
 class _Seen:

@@ -10,10 +10,12 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hand_made import call, files_of
 from test_train_cnn import store
 
 from libcell.data import models, tables
+from libcell.data.crop_reader import CropReader
 from libcell.errors import DataError
 from libcell.nn import classifier
 
@@ -72,9 +74,15 @@ def test_embeddings_of_the_model(taught):
          taught / "e.parquet")
     table = tables.read(taught / "e.parquet", "embeddings")
     names = [n for n in table.column_names if n.startswith("emb_")]
-    assert len(names) == 96 and table.num_rows == 160
-    spread = np.array([np.std(table[n].to_numpy()) for n in names])
-    assert (spread > 0).mean() > 0.5
+    card = models.load_card(taught / "x.model")
+    backbone = classifier.restore_backbone(card, models.load_tensors(taught / "x.model"), "x")
+    batch = next(CropReader(taught / "a.crops.zarr").in_order(160))
+    with torch.no_grad():
+        fed = classifier.prepare(batch.crops, batch.masks, card["input"], torch.device("cpu"))
+        wanted = backbone(fed).numpy()
+    found = np.column_stack([table[n].to_numpy() for n in names])
+    assert found.shape == (160, 96) and (wanted.std(axis=0) > 0).mean() > 0.5
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 def test_a_classifier_starts_from_it(taught):
