@@ -48,6 +48,7 @@ class Weights:
 _CELLPOSE = "https://www.cellpose.org/models"  # as cellpose 3.1 has it
 _CELLPOSE_4 = "https://huggingface.co/mouseland/cellpose-sam/resolve/main"  # as cellpose 4 has it
 _STARDIST = "https://github.com/stardist/stardist-models/releases/download/v0.1"  # as stardist 0.9
+_TRACKASTRA = "https://github.com/weigertlab/trackastra-models/releases/download"  # as 0.5 has it
 _INSTANSEG = "https://github.com/instanseg/instanseg/releases/download"  # as instanseg-torch 0.1
 
 
@@ -92,6 +93,9 @@ KNOWN: dict[str, dict[str, Known]] = {
     ) | _listed(
         f"{_INSTANSEG}/instanseg_models_v0.1.2",
         ("single_channel_nuclei", "single_channel_nuclei.zip"),
+    ),
+    "trackastra": _listed(
+        f"{_TRACKASTRA}/v0.3.0", ("general_2d", "general_2d.zip"), ("ctc", "ctc.zip"),
     ),
 }
 

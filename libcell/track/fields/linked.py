@@ -46,12 +46,15 @@ def _empty(keys: dict[str, Any], axes: str) -> pa.Table:
     return tables.from_columns("links", columns)
 
 
-def publish(job: Job, files: list[Path]) -> None:
-    """Join the fields' tables to the track store that the job makes."""
+def publish(job: Job, files: list[Path], inputs: list[dict[str, Any]] | None = None) -> None:
+    """Join the fields' tables to the track store that the job makes.
+
+    `inputs` are provenance's marks of what was read, where it is more than the job's own inputs.
+    """
     parts = [tables.read_part(f) for f in files]
     costs = [json.loads((p.schema.metadata or {}).get(b"objective", b"0")) for p in parts]
     schema = tables.unify(parts).remove_metadata()
     table = pa.concat_tables([tables.conform(p, schema) for p in parts])
-    graph = tracks.write(job.root, table, job.provenance())
+    graph = tracks.write(job.root, table, job.provenance(inputs))
     more = {"objective": round(sum(costs), 3)} if any(costs) else {}
     job.publish("tracks", table.num_rows, tracks=graph.tracks, divisions=graph.divisions, **more)

@@ -1,0 +1,1 @@
+"""Links from associations that somebody else's network says: frames in, tracks out."""
