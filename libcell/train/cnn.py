@@ -28,8 +28,12 @@ def run(job: Job, options: Options) -> None:
     if others:
         raise UsageFault(f"{len(others) + 1} inputs; cell-train cnn learns from one crop store")
 
+    from libcell.nn import backbones
     from libcell.train.pictures.course import Course
+    from libcell.train.pictures.training import head_of
 
+    backbones.spelled(options.backbone)
+    head_of(options)
     card = Course(job, path, crops.open_crops(path).index(), options).model(
         job.root, options, job.seed, "train")
     if card is None:

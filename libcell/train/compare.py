@@ -104,7 +104,9 @@ def _common(found: list[pa.Table], names: list[str], wanted: str) -> list[pa.Tab
 
 
 def comparison(judged: dict[str, Any], n: int, part: str) -> dict[str, list[Any]]:
-    """Columns of table `scores` with a `model`; metrics `*_behind_first` are the first's lead."""
+    """Columns of table `scores` with a `model`; metrics `*_behind_first` are the first's lead, with
+    the p value `chance`, and `chance_holm` that is corrected for as many models as there are."""
+    corrected, first = _corrected(judged), next(iter(judged))
     rows = []
     for name, rival in judged.items():
         for suffix, figures in (("", rival.figures), ("_behind_first", rival.ahead)):
@@ -113,8 +115,24 @@ def comparison(judged: dict[str, Any], n: int, part: str) -> dict[str, list[Any]
                     "metric": f"{metric}{suffix}", "value": value, "low": _told(low),
                     "high": _told(high), "n": n, "split": part, "label": None, "group": None,
                     "model": name,
-                    "chance": _told(rival.chance[metric]) if suffix else None})
+                    "chance": _told(rival.chance[metric]) if suffix and name != first else None,
+                    "chance_holm": _told(corrected[name][metric]) if suffix else None})
     return {k: [r[k] for r in rows] for k in rows[0]}
+
+
+def _corrected(judged: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """p values by model and metric; of each metric, those of all models but the first count."""
+    import numpy as np
+
+    from libcell.train.kernels.holm import holm
+
+    first, *others = judged
+    made = {name: dict.fromkeys(judged[first].chance, float("nan")) for name in judged}
+    for metric in judged[first].chance:
+        found = holm(np.array([judged[n].chance[metric] for n in others]))
+        for name, value in zip(others, found.tolist()):
+            made[name][metric] = value
+    return made
 
 
 def _told(value: float) -> float | None:

@@ -60,6 +60,7 @@ def run(job: Job, options: Options) -> None:
 def grid(options: Options, seed: int) -> list[tuple[str, Options, int]]:
     """Name, options and seed of every combination; UsageFault before any of them is trained."""
     from libcell.nn import backbones
+    from libcell.train.pictures.training import head_of
 
     heads = options.heads or (options.head,)
     given = _dealt(heads, options.head_options)
@@ -70,6 +71,8 @@ def grid(options: Options, seed: int) -> list[tuple[str, Options, int]]:
             for backbone in options.backbones or (options.backbone,)
             for head in heads
             for one in options.seeds or (seed,)]
+    for cell in {each.head: each for _, each, _ in made}.values():
+        head_of(cell)
     return list({cell[0]: cell for cell in made}.values())  # asked for twice: trained once
 
 

@@ -197,7 +197,8 @@ def test_a_graph_of_ones_own_is_read_from_graphml():
 @pytest.mark.parametrize("given, said", [
     ({}, "expected graph:FILE"),
     ({"text": "<graph>"}, "not a GraphML document"),
-    ({"text": graphml(small(), lambda r: "muscle")}, "unknown roles: muscle"),
+    ({"text": graphml(small(), lambda r: "muscle")}, r"unknown: \w+ \(muscle\).*sensory, inter"),
+    ({"text": graphml(small()).replace("role", "part")}, r"missing or unknown: \w+ \(none\)"),
     ({"text": graphml(small(), lambda r: "S")}, "no motor neuron"),
     ({"rule": "slow", "text": graphml(small())}, "expected published, documented, fast"),
     ({"readout": "max", "text": graphml(small())}, "expected attention, mean"),

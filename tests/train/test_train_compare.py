@@ -5,6 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 from hand_made import call, write_table
 
+from libcell.train.kernels.holm import holm
+
 N = 240
 
 
@@ -45,6 +47,32 @@ def test_models_in_one_table(tmp_path):
     assert lead["low"] > 0 and lead["chance"] < 0.05 and lead["n"] == N
     assert found["good", "accuracy_behind_first"]["value"] == 0
     assert call("train", "compare", good, poor, "--names", "x,y").records[-1]["best"] == "x"
+
+
+def test_many_models_are_many_tests(tmp_path):
+    """Holm's correction over the models beside the first, metric by metric."""
+    tables = [predictions(tmp_path / f"{name}.parquet", right, seed) for seed, (name, right) in
+              enumerate([("first", 0.9), ("same", 0.86), ("alike", 0.84), ("poor", 0.6)])]
+    call("train", "compare", *tables, "-o", tmp_path / "c.parquet")
+    found = rows_of(tmp_path / "c.parquet")
+    metric = "balanced_accuracy_behind_first"
+    plain = [found[n, metric]["chance"] for n in ("same", "alike", "poor")]
+    fair = [found[n, metric]["chance_holm"] for n in ("same", "alike", "poor")]
+    np.testing.assert_allclose(fair, holm(np.array(plain)))
+    assert plain[2] == 0.002 and fair[2] == pytest.approx(0.006)
+    assert found["first", metric]["chance"] is None is found["first", metric]["chance_holm"]
+    assert found["poor", "balanced_accuracy"]["chance_holm"] is None
+    call("train", "compare", tables[0], tables[3], "-o", tmp_path / "two.parquet")
+    two = rows_of(tmp_path / "two.parquet")["poor", metric]
+    assert two["chance"] == two["chance_holm"] == 0.002, "one test needs no correction"
+
+
+def test_holm():
+    """The example of the 1979 paper's rule by hand: 0.01 x 4, 0.02 x 3, 0.03 x 2, 0.04 x 1."""
+    given = np.array([0.04, 0.01, np.nan, 0.03, 0.02])
+    np.testing.assert_allclose(holm(given), [0.06, 0.04, np.nan, 0.06, 0.06])
+    np.testing.assert_allclose(holm(np.array([0.5, 0.9])), [1, 1])
+    assert holm(np.array([])).shape == (0,)
 
 
 def test_scores_of_one_group_have_no_intervals_but_baselines(tmp_path):

@@ -1,4 +1,7 @@
-"""Backbones: from pixels (B,C,H,W) to features (B,F). By short name, or any name timm knows.
+"""Backbones: from pixels (B,C,H,W) to features (B,F). By short name, any name timm knows, or a
+name under the entry-point group `libcell.nn.backbones`, whose module of another package holds
+
+    def build(channels: int, size: tuple[int, int]) -> nn.Module    # its width is `num_features`
 
 All take any number of channels. Where timm's network is made for one size of picture
 (transformers, mixers), it is made for ours.
@@ -9,8 +12,9 @@ from typing import Any
 from torch import nn
 
 from libcell.errors import UsageFault
-from libcell.nn import torchvision_ops
+from libcell.nn import plugins, torchvision_ops
 
+GROUP = "libcell.nn.backbones"
 TIMM = {
     "efficientnetv2_s": "tf_efficientnetv2_s",
     "efficientnetv2_m": "tf_efficientnetv2_m",
@@ -30,16 +34,19 @@ NAMES = ("resnet18", "resnet50", "resnet101", "densenet121", "densenet161", "den
 
 
 def spelled(name: str) -> str:
-    """A backbone as timm names it, or one of HYBRIDS. UsageFault for an unknown one."""
+    """A backbone as timm names it, one of HYBRIDS, or another package's. UsageFault for an unknown
+    one."""
     torchvision_ops.load()
     import timm
 
     plain = name.replace("-", "_")
     known = TIMM.get(plain, plain)
-    if known not in HYBRIDS and not timm.is_model(known):
+    if known in HYBRIDS or timm.is_model(known):
+        return known
+    if name not in plugins.names(GROUP):
         raise UsageFault(f"--backbone {name}: there is none; use {', '.join(NAMES)}, or any that "
                          "timm.list_models() names")
-    return known
+    return name
 
 
 def build(
@@ -58,6 +65,9 @@ def build(
         return hybrid(HYBRIDS[known], channels, size)
     import timm
 
+    if not timm.is_model(known):
+        theirs: nn.Module = plugins.load(GROUP, known).build(channels, size)
+        return theirs
     settings: dict[str, Any] = {"pretrained": False, "num_classes": 0, "in_chans": channels}
     if timm.models.get_pretrained_cfg_value(known, "fixed_input_size"):
         settings["img_size"] = size

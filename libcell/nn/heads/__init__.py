@@ -7,7 +7,8 @@ A head is a file here, named as `--head` names it, that holds
     class Options: ...              # str, int, float or bool fields, each with a default
     def build(in_features: int, classes: int, options: Options) -> nn.Module
 
-where the module takes (B, in_features) float and gives (B, classes) scores before softmax.
+or such a module of another package, under the entry-point group `libcell.nn.heads`. What `build`
+makes takes (B, in_features) float and gives (B, classes) scores before softmax.
 `--head-options a=1,b=2` sets fields. A field `text: str` takes the content of FILE in
 `--head NAME:FILE`; a model's card keeps all options, `text` too, so it needs no file later.
 """
@@ -21,10 +22,18 @@ from typing import Any
 from torch import nn
 
 from libcell.errors import UsageFault
+from libcell.nn import plugins
+
+GROUP = "libcell.nn.heads"
 
 
 def names() -> list[str]:
-    """All heads, without importing any."""
+    """All heads, without importing any; our own first."""
+    own = _own()
+    return own + [n for n in plugins.names(GROUP) if n not in own]
+
+
+def _own() -> list[str]:
     found = Path(__file__).parent.glob("*.py")
     return sorted(p.stem.replace("_", "-") for p in found if not p.stem.startswith("_"))
 
@@ -33,6 +42,8 @@ def load(name: str) -> Any:
     """A head's module. UsageFault if there is none of that name."""
     if name not in names():
         raise UsageFault(f"--head {name}: there is none; there are {', '.join(names())}")
+    if name not in _own():
+        return plugins.load(GROUP, name)
     return importlib.import_module(f"libcell.nn.heads.{name.replace('-', '_')}")
 
 

@@ -29,7 +29,7 @@ def build(in_features: int, classes: int, options: Options) -> nn.Module:
 
 
 def read(text: str) -> Graph:
-    """The graph in a GraphML document. UsageFault if it is none; ValueError if roles are amiss."""
+    """The graph in a GraphML document. UsageFault if it is none, or if a node has no known role."""
     from xml.etree.ElementTree import ParseError
 
     import networkx as nx
@@ -41,8 +41,13 @@ def read(text: str) -> Graph:
     except (ParseError, nx.NetworkXError, KeyError, ValueError) as error:
         raise UsageFault(f"--head graph: not a GraphML document ({error})") from error
     names = [str(n) for n in found.nodes]
-    roles = [str(found.nodes[n].get("role", "none")) for n in found.nodes]
+    roles = [str(found.nodes[n].get("role", "")) for n in found.nodes]
+    odd = [f"{n} ({r or 'none'})" for n, r in zip(names, roles) if r not in SHORT]
+    if odd:
+        raise UsageFault(f"--head graph: the attribute `role` of {len(odd)} of {len(names)} nodes "
+                         f"is missing or unknown: {', '.join(odd[:3])}; expected sensory, inter "
+                         "or motor, or S, I, M, NA")
     pairs = [(str(a), str(b)) for a, b in found.edges()]
     if not found.is_directed():
         pairs += [(b, a) for a, b in pairs]
-    return Graph.of(names, [SHORT.get(r, r) for r in roles], pairs)
+    return Graph.of(names, [SHORT[r] for r in roles], pairs)

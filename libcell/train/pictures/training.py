@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from libcell.data import models
-from libcell.errors import MissingInput, UsageFault
+from libcell.errors import DataError, MissingInput, UsageFault
 from libcell.nn import classifier, heads
 from libcell.nn.augment import Augmentation
 from libcell.nn.backbones import pretrained
@@ -70,7 +70,7 @@ def _network(
     options: PictureOptions, fed: dict[str, Any], classes: int, seed: int
 ) -> tuple[Classifier, dict[str, Any]]:
     """The untrained (or pretrained) network, and what the card says of it."""
-    name, given = _head(options)
+    name, given = head_of(options)
     shape = {
         "backbone": options.backbone,
         "channels": len(fed["channels"]) + fed["mask_channel"],
@@ -85,18 +85,30 @@ def _network(
     return network, shape
 
 
-def _head(options: PictureOptions) -> tuple[str, dict[str, str]]:
-    """The head's name and options; the content of FILE in NAME:FILE is its option `text`."""
+def head_of(options: PictureOptions) -> tuple[str, dict[str, str]]:
+    """The head's name and options; the content of FILE in NAME:FILE is its option `text`.
+
+    An error for one that cannot be built, before any pixel is looked at.
+    """
     name, _, file = options.head.partition(":")
     wrong = [o for o in options.head_options if "=" not in o]
     if wrong:
         raise UsageFault(f"--head-options {wrong[0]}: expected name=value")
     given = {k: v for k, _, v in (o.partition("=") for o in options.head_options)}
-    if not file:
-        return name, given
-    if not Path(file).is_file():
-        raise MissingInput(f"--head {options.head}: {file}: not found")
-    return name, given | {"text": Path(file).read_text()}
+    if file:
+        given["text"] = _text(options.head, Path(file))
+    with torch.device("meta"):  # shapes without numbers: costs nothing
+        heads.build(name, 64, 2, given)
+    return name, given
+
+
+def _text(head: str, file: Path) -> str:
+    if not file.is_file():
+        raise MissingInput(f"--head {head}: {file}: not found")
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"--head {head}: {file}: not a text file ({error})") from error
 
 
 def _lesson(options: PictureOptions) -> Lesson:
