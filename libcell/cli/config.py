@@ -90,7 +90,11 @@ def _as_lists(values: dict[str, Any], room: str, method: str) -> dict[str, Any]:
     from libcell.run.method import option_fields
 
     many = {f.name for f in option_fields(registry.load(room, method).options) if f.many}
-    return {k: [v] if k in many and not isinstance(v, list) else v for k, v in values.items()}
+
+    def listed(value: Any) -> list[Any]:
+        return list(value) if isinstance(value, (list, tuple)) else [value]
+
+    return {k: listed(v) if k in many else v for k, v in values.items()}
 
 
 def _named(args: list[str], flag: str, variable: str) -> str | None:

@@ -126,8 +126,13 @@ def _aside(stack: contextlib.ExitStack, path: Path) -> Path:
 
 def _with_absolute_paths(method: Method, options: Any) -> Any:
     """Options that name files, for workers whose working folder is another."""
+    def absolute(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(absolute, value))
+        return value and str(Path(value).absolute())
+
     named = {f.name: getattr(options, f.name) for f in option_fields(method.options) if f.opt.path}
-    return replace(options, **{k: v and str(Path(v).absolute()) for k, v in named.items()})
+    return replace(options, **{k: absolute(v) for k, v in named.items()})
 
 
 def _tidy(output: Any) -> None:
@@ -152,7 +157,9 @@ def _signature(room: str, method: Method, options: Any, inputs: Inputs) -> dict[
 def _read_paths(method: Method, options: Any, inputs: Inputs) -> list[Path]:
     """Every path that a run reads, as far as it is known before it starts: a pipe is not."""
     given = [] if inputs.piped else inputs.paths()
-    named = [getattr(options, f.name) for f in option_fields(method.options) if f.opt.path]
+    told = [(f.many, getattr(options, f.name)) for f in option_fields(method.options)
+            if f.opt.path]
+    named = [p for many, value in told for p in (value if many else [value])]
     return given + [Path(p) for p in named if p]
 
 

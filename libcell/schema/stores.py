@@ -95,7 +95,7 @@ class InputContract(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    kind: Literal["features", "crops", "images", "embeddings", "sequences"]
+    kind: Literal["features", "crops", "images", "embeddings", "sequences", "bags"]
     columns: list[str] | None = Field(None, description="feature columns, in order")
     channels: list[str] | None = None
     size_px: tuple[int, int] | None = None
@@ -138,6 +138,7 @@ BUNDLE: dict[str, tuple[str, ...]] = {
     "gates.parquet": ("gates",),
     "scores.parquet": ("scores",),
     "predictions.parquet": ("predictions",),
+    "attention.parquet": ("bags",),
     "planes.parquet": ("planes",),
     "importances.parquet": ("importances",),
     "contributions.parquet": ("contributions",),

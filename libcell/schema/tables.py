@@ -273,6 +273,11 @@ class Bags(Table):
     """Which crops form one bag, for multiple-instance learning."""
 
     unique: ClassVar[tuple[str, ...]] = ("bag_id", "position")
+    open_columns: ClassVar[OpenColumns] = {
+        **METADATA,
+        r"^attention$": ("number", "how much the crop counted for what a model says of the bag; "
+                         "1 in all in each bag"),
+    }
 
     bag_id: Text
     object_id: Text

@@ -39,6 +39,10 @@ class Options:
                                 "seen", ("--decode",))] = False
     least_frames: Annotated[tuple[str, ...], Opt("of sequences: frames that a stage lasts at the "
                                                  "least, as STAGE=N")] = ()
+    embeddings: Annotated[tuple[str, ...], Opt("of bags: tables with a row per instance",
+                                               path=True)] = ()
+    allow_missing: Annotated[bool, Opt("of bags: leave out instances that --embeddings lacks",
+                                       ("--allow-missing",))] = False
 
 
 def run(job: Job, options: Options) -> None:
@@ -57,10 +61,18 @@ def run(job: Job, options: Options) -> None:
             options.truth or options.decode or options.least_frames):
         raise UsageFault(f"{path}: --truth, --decode and --least-frames are for models of "
                          f"sequences; this one is of {card['input']['kind']}")
+    _require_bags(path, card, job.kind, options)
     kinds: dict[str, Any] = {"crops": (predict_crops, _crop_blocks),
-                             "sequences": (predict_sequences, _sequence_blocks)}
+                             "sequences": (predict_sequences, _sequence_blocks),
+                             "bags": (predict_bags, _bag_blocks)}
     function, blocks = kinds.get(card["input"]["kind"], (predict_rows, _row_blocks))
-    job.table("predictions", "predict", function, blocks(job, path, card, options))
+    made = blocks(job, path, card, options)
+    if job.kind == "bundle":
+        from libcell.train.bags import answers
+
+        answers.write_bundle(job, predict_bags, made)
+    else:
+        job.table("predictions", "predict", function, made)
 
 
 # -- rows of a table -------------------------------------------------------------------------
@@ -178,6 +190,47 @@ def predict_sequences(
     return prediction_table(tables.read_part(index).take(rows), said, card, target)
 
 
+# -- bags --------------------------------------------------------------------------------------
+
+
+def _require_bags(path: Path, card: dict[str, Any], kind: str, options: Options) -> None:
+    from libcell.errors import UsageFault
+
+    if card["input"]["kind"] == "bags":
+        if not options.embeddings:
+            raise UsageFault(f"{path}: is a model of bags; say --embeddings TABLE")
+    elif options.embeddings or options.allow_missing or kind == "bundle":
+        raise UsageFault(f"{path}: --embeddings, --allow-missing and -o x.bundle are for models "
+                         f"of bags; this one is of {card['input']['kind']}")
+
+
+def _bag_blocks(job: Job, path: Path, card: dict[str, Any], options: Options) -> Iterator[Block]:
+    from libcell.run import devices
+    from libcell.train.bags import answers
+    from libcell.train.engine.extra import require
+
+    require(job.command)
+    more = {"model": path, "device": devices.resolve(job.device),
+            "target": options.target or card["target"], "others": not options.no_baselines}
+    for key, args in answers.blocks(job, card, options):
+        yield Block(key, args | more)
+
+
+def predict_bags(
+    bags: Path, names: list[str], start: int, stop: int, model: Path, parts: Path, device: str,
+    target: str, others: bool,
+) -> pa.Table:
+    """Table `predictions` of bags start : stop of those saved in the folder `bags`; what is
+    attended to in them is left in `parts` (see `bags.answers`)."""
+    from libcell.data import models
+    from libcell.train.bags import answers
+
+    card = models.load_card(model)
+    rows, said = answers.of_part(model, card, bags, names, start, stop, parts, device, others)
+    return prediction_table(rows, said.pop(answers.CHANCES), card, target,
+                            {name: one.argmax(axis=1) for name, one in said.items()})
+
+
 # -- all -------------------------------------------------------------------------------------
 
 
@@ -212,9 +265,10 @@ METHOD = Method(
     summary="A model's class and probabilities for every row of a table or crop of a store.",
     run=run,
     options=Options,
-    reads=("features", "embeddings", "crops"),
+    reads=("features", "embeddings", "crops", "bags"),
     writes="predictions",
     suffix=".parquet",
+    also=(("bundle", ".bundle"),),
     example="cell-train predict c.model f.parquet -o p.parquet",
     streams=True,
 )
