@@ -8,12 +8,12 @@ from hand_made import PROVENANCE
 from libcell.data import crops, groups, tables
 
 CLASSES = ("flat", "spotted")
-EDGE = 40
-SMALL = ("--backbone", "test_resnet", "--epochs", 10, "--batch", 24, "--lr", 0.003, "--noise", 0,
+EDGE = 32
+SMALL = ("--backbone", "test_resnet", "--batch", 24, "--lr", 0.003, "--noise", 0,
          "--zoom", 0, "--shift", 0, "--size", EDGE)
 
 
-def write(path: Path, leaks: bool, n: int = 192, seed: int = 0, plates: int = 6) -> Path:
+def write(path: Path, leaks: bool, n: int = 144, seed: int = 0, plates: int = 6) -> Path:
     """Nuclei in cells, two channels (DNA, Actin): class `spotted` has a bright spot in the nucleus,
     or, if it `leaks`, a brighter background and nothing else."""
     rng = np.random.default_rng(seed)
@@ -22,7 +22,7 @@ def write(path: Path, leaks: bool, n: int = 192, seed: int = 0, plates: int = 6)
     pixels = np.empty((n, 2, EDGE, EDGE), np.uint16)
     nuclei, cells = np.empty((2, n, EDGE, EDGE), bool)
     for i in range(n):
-        tall, wide = rng.uniform(7, 9, 2)
+        tall, wide = rng.uniform(6, 7.5, 2)
         nuclei[i] = (y / tall) ** 2 + (x / wide) ** 2 < 1
         cells[i] = (y / tall) ** 2 + (x / wide) ** 2 < 2.4
         light = np.stack([nuclei[i] * 0.5, cells[i] * 0.35]) + 0.1
@@ -32,11 +32,12 @@ def write(path: Path, leaks: bool, n: int = 192, seed: int = 0, plates: int = 6)
             at = rng.uniform(-3, 3, 2)
             light[0] += 0.5 * np.exp(-((y - at[0]) ** 2 + (x - at[1]) ** 2) / 6)
         pixels[i] = (rng.normal(light, 0.04).clip(0, 1.5) * 4000).astype(np.uint16)
-    _write(path, pixels, nuclei, cells, np.array(CLASSES)[spotted.astype(int)].tolist(), plates)
+    _write(path, pixels, nuclei, cells, np.array(CLASSES)[spotted.astype(int)].tolist(), plates,
+           PROVENANCE | {"seed": int(leaks)})
     return path
 
 
-def _write(path, pixels, nuclei, cells, names, plates):
+def _write(path, pixels, nuclei, cells, names, plates, provenance):
     n = len(pixels)
     index = tables.from_columns("objects", {
         "object_id": [f"{path.stem}/{i}:t0:nuclei:1" for i in range(n)],
@@ -57,7 +58,7 @@ def _write(path, pixels, nuclei, cells, names, plates):
     made = arrays.create(store, "masks_cells", (n, EDGE, EDGE), bool, axes=("n", "y", "x"),
                          chunks=(crops.CHUNK, EDGE, EDGE), shards=store["masks"].shards)
     arrays.write(made, (slice(0, n), slice(0, EDGE), slice(0, EDGE)), cells)
-    tables.write_parts(path / "index.parquet", [index], index.schema, "objects", PROVENANCE)
+    tables.write_parts(path / "index.parquet", [index], index.schema, "objects", provenance)
     groups.update(path, {"further_masks": ["cells"]})
     crops.seal(path, n=n, channels=["DNA", "Actin"], compartment="nuclei", size=(EDGE, EDGE),
-               pixel_size_um=None, provenance=PROVENANCE)
+               pixel_size_um=None, provenance=provenance)

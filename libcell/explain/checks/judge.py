@@ -17,7 +17,7 @@ from libcell.explain.checks.sample import Sample
 from libcell.explain.checks.verdict import Figure, Found, Needs
 from libcell.nn.saliency.absent import absent
 
-FORGETFUL = 24  # crops whose maps are made anew for a network that forgets, in so many
+FORGETFUL = 16  # crops whose maps are made anew for a network that forgets, in so many
 STAGES = 4
 
 

@@ -35,6 +35,7 @@ class Sample:
 
 def opened(paths: list[Path], model: Path, store: Path) -> dict[str, Explanations]:
     """Explanations by a short name; DataError if one is of another model or of other crops."""
+    stores.open_crops(store)  # an error if they are gone
     made: dict[str, Explanations] = {}
     wanted = {"model": (digests.of_path(model), model), "input": (digests.of_path(store), store)}
     for path in paths:

@@ -1,0 +1,1 @@
+"""What models of bags and of sequences attended to: tables in, a page out."""
