@@ -4,7 +4,6 @@ the data's able to run in it, and a page whatever subset of inputs it is given."
 import itertools
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from libcell.explain.page import figures
 
 EVIL = "<script>alert(1)</script>"
 MARKUP = '<a href="http://evil.example">x</a>'
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 PARTS = ("p.ome.zarr", "n.labels.ome.zarr", "c.crops.zarr", "t.tracks", "f.parquet", "c.model",
          "p.parquet", "score/scores.parquet", "i.parquet")
 
@@ -243,43 +241,3 @@ def test_what_is_no_output_of_ours(tmp_path):
     for name, said in (("x", "x"), ("g.parquet", "without schema")):
         done = call("explain", "report", tmp_path / name, "-o", tmp_path / "r.html", code=65)
         assert said in done.said and "internal error" not in done.said
-
-
-CLICK = """
-<script>
-window.addEventListener("load", () => {
-  const box = document.getElementById("confusion-examples");
-  const ids = () => [...box.querySelectorAll("img")].map((i) => i.alt).join();
-  const before = ids();
-  const buttons = [...document.querySelectorAll("button[data-chart=confusion]")];
-  buttons[buttons.length - 1].click();
-  const result = document.createElement("p");
-  result.id = "result";
-  result.textContent = [before !== ids(), box.querySelectorAll("img").length,
-    document.querySelectorAll(".js-plotly-plot .main-svg").length,
-    buttons[buttons.length - 1].getAttribute("aria-pressed"),
-    document.querySelectorAll("svg a").length,
-    document.getElementById("confusion").textContent.includes("<script>")].join("/");
-  document.body.append(result);
-});
-</script>
-"""
-
-
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium here to open the report with")
-def test_in_a_browser(page, tmp_path):
-    """No message on the console; a click on a button shows other cells."""
-    tried = tmp_path / "clicked.html"
-    tried.write_text(page.read_text().replace("</body>", f"{CLICK}</body>"))
-    done = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--enable-logging=stderr", "--v=0", f"--user-data-dir={tmp_path / 'profile'}",
-         "--virtual-time-budget=5000", "--dump-dom", tried.as_uri()],
-        capture_output=True, text=True, timeout=120, check=True)
-    console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-    assert not console
-    result = re.search(r'<p id="result">(.*?)</p>', done.stdout)
-    assert result
-    changed, shown, drawn, pressed, links, named = result[1].split("/")
-    assert changed == "true" and int(shown) >= 1 and int(drawn) >= 4 and pressed == "true"
-    assert links == "0" and named == "true"

@@ -1,7 +1,7 @@
 """The inputs of a report, told apart by their schema."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,9 +57,12 @@ class Material:
         """Everything of a kind that a report takes several of."""
         return self.several.get(kind, [])
 
-    def titles(self, kind: str) -> Iterator[tuple[str, Named]]:
-        """The same, each with what a heading says of it: nothing where it is alone."""
-        found = self.all(kind)
+    def titles(
+        self, kind: str, only: Callable[[Any], bool] = lambda content: True
+    ) -> Iterator[tuple[str, Named]]:
+        """Those of a kind whose content is as `only` asks, each with what a heading says of it:
+        nothing where it is alone."""
+        found = [n for n in self.all(kind) if only(n.content)]
         for one in found:
             yield ("" if len(found) == 1 else f": {one.name}"), one
 

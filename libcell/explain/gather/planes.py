@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from libcell.explain.gather import separability
 from libcell.explain.gather.examples import Examples
 from libcell.explain.gather.material import Material
 from libcell.explain.page.packing import density
@@ -88,7 +89,7 @@ def sections(
     material: Material, crops: Examples, most: int, colour: Sequence[str]
 ) -> list[Section]:
     """Every table `planes`, with what predictions say of its objects, at most `most` of them drawn,
-    `colour` first to colour by. The figures of a plane stand among the scores."""
+    `colour` first to colour by; then the figures of planes."""
     found: list[Section] = []
     for i, (title, one) in enumerate(material.titles("planes")):
         table = _with_answers(one.content, [n.content for n in material.all("predictions")])
@@ -97,6 +98,9 @@ def sections(
                          most, colour)
             crops.want(made.ids[row] for row in made.drawn.tolist())
             found.append(made)
+    for title, one in material.titles("scores", separability.is_ours):
+        figures = separability.section(title, one.content)
+        found += [figures] if figures else []
     return found
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from libcell.explain.gather import separability
 from libcell.explain.page.sections import Section, Table
 
 CLASSES = {
@@ -31,14 +30,13 @@ Rows = list[dict[str, Any]]
 
 def sections(several: Sequence[tuple[str, pa.Table]]) -> list[Section]:
     """What there is to say of tables `scores` by title, each of which may hold figures of classes,
-    of label images, of a plane, or of several."""
+    of label images, or both."""
     found: list[Section | None] = [_side_by_side(several)]
     for title, table in several:
         rows = table.to_pylist()
         overall = _overall(rows)
         found += [_classes(title, overall), _per_class(title, rows), _beside(title, overall),
                   _objects(title, overall), _worst(title, rows)]
-        found += [separability.section(title, table)] if separability.is_ours(table) else []
     return [s for s in found if s is not None]
 
 

@@ -1,13 +1,15 @@
 """Figures of a plane as a table `scores`, and as a section."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from libcell.data import tables
-from libcell.explain.kernels.separability import Figure
 from libcell.explain.page.sections import Section, Table
+
+if TYPE_CHECKING:
+    from libcell.explain.kernels.separability import Figure
 
 ABOUT = "Metadata_Column"  # the column whose values a figure is about
 PLANE = "_plane"
@@ -22,7 +24,7 @@ SHOWN = {
 }
 
 
-def score_table(figures: Mapping[str, Mapping[str, Sequence[Figure]]]) -> pa.Table:
+def score_table(figures: "Mapping[str, Mapping[str, Sequence[Figure]]]") -> pa.Table:
     """Table `scores` from figures by suffix ("" in the table, `_plane` on the plane) and column."""
     rows = [
         {"metric": f.metric + place, "value": f.value, "low": None, "high": None, "n": f.n,

@@ -8,10 +8,12 @@ import pyarrow as pa
 from libcell.explain.gather import (
     confusion,
     distributions,
+    explanations,
     held_out,
     looks,
     planes,
     scores,
+    separability,
     wells,
 )
 from libcell.explain.gather.examples import Examples
@@ -45,10 +47,11 @@ def tell(material: Material, told: Telling) -> Report:
     found = [
         _summary(material), *wells.plates(material.objects()), _gallery(material, crops),
         _tracks(material), *held_out.sections(material),
-        *scores.sections([(t, n.content) for t, n in material.titles("scores")]),
+        *scores.sections([(t, n.content) for t, n in material.titles("scores", _judges)]),
         *confusion.sections(material, crops),
         *planes.sections(material, crops, told.points, told.colour),
-        *looks.sections(material), *distributions.sections(material), _provenance(material),
+        *explanations.sections(material), *looks.sections(material),
+        *distributions.sections(material), _provenance(material),
     ]
     warnings = ["The images are simulated; nothing here is a finding."] if told.simulated else []
     for title, model in material.titles("model"):
@@ -56,8 +59,14 @@ def tell(material: Material, told: Telling) -> Report:
         said = [*split["warnings"], *(f"{name}: {note}" for name, part in metrics.items()
                                       for note in part.get("notes", []))]
         warnings += [f"{title.removeprefix(': ')}: {text}" if title else text for text in said]
+    warnings += explanations.warnings(material)
     return Report(told.title, told.made_by, [s for s in found if s is not None], warnings,
                   crops.thumbs())
+
+
+def _judges(table: pa.Table) -> bool:
+    """Whether scores are of predictions or label images, not of a plane or of explanations."""
+    return not separability.is_ours(table) and not explanations.is_check(table)
 
 
 def _summary(material: Material) -> Section:

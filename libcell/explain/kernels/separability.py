@@ -7,7 +7,7 @@ table of many columns and of a plane alike. Each has a value that chance alone w
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import NearestNeighbors
 
@@ -118,7 +118,7 @@ def _mixing(
         "batch_entropy": (_entropy(shares) / _entropy(whole[None])).mean(),
         "batch_lisi": (1 / (shares**2).sum(axis=1)).mean(),
         "batch_lisi_best": 1 / (whole**2).sum(),
-        "kbet_accepted": (chi2.sf(distance, count - 1) > REJECTED).mean(),
+        "kbet_accepted": (chdtrc(count - 1, distance) > REJECTED).mean(),
     }
     return [Figure(metric, _number(v), len(rows), label) for metric, v in values.items()]
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 # sky blue, orange, bluish green, reddish purple (Okabe and Ito), as fractions of white
 COLOURS = np.array([(0.34, 0.71, 0.91), (0.90, 0.62, 0.0), (0.0, 0.62, 0.45), (0.80, 0.47, 0.65)])
+PAIRED = 96
 GREY = np.ones((1, 3))
 
 
@@ -20,6 +21,16 @@ def thumbnail(crop: np.ndarray, ranges: np.ndarray, mask: np.ndarray | None, siz
     """A crop (C,H,W) as PNG bytes of `size` px, the mask's outline drawn in white."""
     target = io.BytesIO()
     _sized(_painted(crop, ranges, mask), size).save(target, format="PNG", optimize=True)
+    return target.getvalue()
+
+
+def pair(left: np.ndarray, right: np.ndarray) -> bytes:
+    """Two pictures (H,W,3) of 0..1 side by side, as PNG bytes of 192 x 96 px."""
+    both = [_sized(Image.fromarray((np.clip(one, 0, 1) * 255).astype(np.uint8)), PAIRED)
+            for one in (left, right)]
+    target = io.BytesIO()
+    Image.fromarray(np.concatenate([np.asarray(one) for one in both], axis=1)).save(
+        target, format="PNG", optimize=True)
     return target.getvalue()
 
 

@@ -28,6 +28,7 @@ def render(report: Report) -> str:
     return environment.get_template("report.html.j2").render(
         report=report, style=Markup(_template("report.css")),
         script=Markup(_template("report.js")), plane_script=Markup(_template("plane.js")),
+        near_script=Markup(_template("near.js")),
         plotly=Markup(plotly.offline.get_plotlyjs()) if charts or planes else None,
         charts={c.name: c.figure for c in charts},
         examples={c.name: c.examples for c in charts if c.examples},

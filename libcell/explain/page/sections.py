@@ -13,6 +13,7 @@ class Picture:
     object_id: str
     png: bytes
     caption: str = ""
+    wide: bool = False  # two pictures side by side
 
 
 @dataclass(frozen=True)

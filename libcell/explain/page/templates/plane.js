@@ -242,16 +242,13 @@ class Plane {
   }
 }
 
-async function drawPlanes() {
-  for (const [name, text] of Object.entries(PLANES)) {
-    const box = document.getElementById(name);
+for (const [name, text] of Object.entries(PLANES)) {
+  const box = document.getElementById(name);
+  whenNear(box, async () => {
     try {
-      const plane = new Plane(box, await unpacked(text));
-      await plane.draw();
+      await new Plane(box, await unpacked(text)).draw();
     } catch (error) {
       box.querySelector("[role=status]").textContent = `This browser cannot draw it (${error.message}).`;
     }
-  }
-  document.body.dataset.ready = "yes";
+  });
 }
-drawPlanes();

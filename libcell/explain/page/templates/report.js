@@ -1,6 +1,11 @@
 // Draws the charts, and shows the crops behind a cell of a chart when it is chosen.
 for (const [name, figure] of Object.entries(CHARTS)) {
-  Plotly.newPlot(name, figure.data, figure.layout, {displayModeBar: false, responsive: true});
+  const box = document.getElementById(name);
+  box.style.minHeight = `${figure.layout.height}px`;
+  whenNear(box, async () => {
+    await Plotly.newPlot(name, figure.data, figure.layout, {displayModeBar: false, responsive: true});
+    if (EXAMPLES[name]) box.on("plotly_click", (event) => choose(name, event.points[0].customdata));
+  });
 }
 function choose(chart, key) {
   const box = document.getElementById(chart + "-examples");
@@ -14,7 +19,5 @@ function choose(chart, key) {
 for (const button of document.querySelectorAll("button[data-chart]")) {
   button.addEventListener("click", () => choose(button.dataset.chart, button.dataset.key));
 }
-for (const chart of Object.keys(EXAMPLES)) {
-  document.getElementById(chart).on("plotly_click", (event) => choose(chart, event.points[0].customdata));
-  choose(chart, Object.keys(EXAMPLES[chart])[0]);
-}
+for (const chart of Object.keys(EXAMPLES)) choose(chart, Object.keys(EXAMPLES[chart])[0]);
+document.body.dataset.ready = "yes";
