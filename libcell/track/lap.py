@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
     from libcell.track.kernels.steps import Rules
-    from libcell.track.solver.windows import Window
+    from libcell.track.solver.windows import Solver, Window
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,13 @@ class Options:
     disappear: Annotated[float, Opt("cost of an object without one after it", least=0)] = 8.0
     division: Annotated[float, Opt("cost of a division", least=0)] = 3.0
     gap: Annotated[float, Opt("cost of each frame that a link leaves out", least=0)] = 6.0
+    merge: Annotated[float | None, Opt("cost of two objects that become one, until they come "
+                                       "apart again [that is not looked for]", least=0)] = None
     window: Annotated[int, Opt("frames that are solved together, half of them anew with the next; "
                                "0: all at once, exactly", least=0)] = 12
+    solver: Annotated[str, Opt(
+        "packing: what is certain is settled first; programme: each window whole, as one integer "
+        "programme: slow, and as good", choices=("packing", "programme"))] = "packing"
     z_step: Annotated[float | None, Opt("x pixels from plane to plane [the pixel size says]",
                                         least=0)] = None
 
@@ -80,13 +85,13 @@ def track_field(source: Source | Path, number: int, options: dict[str, Any]) -> 
     if isinstance(source, Path):
         found = points.read(source)[number]
         spacing = (1.0 if given.z_step is None else given.z_step, 1.0, 1.0)
-        made = link(found.frames(spacing), _rules(given), _window(given))
+        made = link(found.frames(spacing), _rules(given), _window(given), _solver(given))
         return linked.table_of(made, found.keys, found.compartment, spacing)
     compartment = given.compartment or labels.compartments_at(source)[0]
     spacing = frames.spacing_of(source, compartment, given.z_step)
     image = Path(given.images) if given.images else None
     seen = frames.measured(source, compartment, spacing, image, tuple(given.channel))
-    made = link(seen, _rules(given), _window(given))
+    made = link(seen, _rules(given), _window(given), _solver(given))
     return linked.table_of(made, objects.image_keys(source), compartment, spacing)
 
 
@@ -94,9 +99,15 @@ def _rules(given: Options) -> Rules:
     from libcell.track.kernels.likeness import Costs
     from libcell.track.kernels.steps import Rules
 
-    costs = Costs(given.appear, given.disappear, given.division, given.gap)
+    costs = Costs(given.appear, given.disappear, given.division, given.gap, given.merge)
     return Rules(costs, given.neighbours, given.max_distance, given.max_gap,
                  given.motion == "flow")
+
+
+def _solver(given: Options) -> Solver:
+    from libcell.track.solver import packing
+
+    return packing.exact if given.solver == "programme" else packing.best
 
 
 def _window(given: Options) -> Window | None:

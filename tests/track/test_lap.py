@@ -150,6 +150,32 @@ def test_the_simulators_film(tmp_path):
     assert sum(len(set(n)) == 1 for n in ours.values()) >= 0.95 * len(ours)
 
 
+TOUCH = [(10, 10, 8, 10), (10, 22, 8, 8), (40, 50, 8, 8)]  # two that a segmenter may take for one
+ONE = [(10, 10, 8, 20), (40, 50, 8, 8)]
+
+
+def test_two_that_merge_and_come_apart(tmp_path):
+    """Without --merge the second is born anew; with it both go on, one over a gap."""
+    write(tmp_path, squares(TOUCH, TOUCH, ONE, TOUCH, TOUCH))
+    plain = lap(tmp_path, out="u.tracks").records[-1]
+    done = lap(tmp_path, "--merge", 3).records[-1]
+    assert plain["divisions"] == 1 and "merges" not in plain
+    assert (done["divisions"], done["merges"], done["tracks"]) == (0, 1, 3)
+    assert done["objective"] < plain["objective"]
+    found = by_frame(tmp_path)
+    assert found[4] == found[0] and len(found[2]) == 2
+    assert not any(r["division"] or r["parent_track_id"] for r in rows(tmp_path))
+
+
+def test_the_programme_finds_nothing_better(tmp_path):
+    film = simulate_timelapse(2, shape=(160, 160), n_cells=8, frames=8)
+    write(tmp_path, film.nuclei[:, None])
+    for more in ((), ("--merge", 4)):
+        fast, slow = (lap(tmp_path, "--solver", s, "--window", w, *more, "--force").records[-1]
+                      for s, w in (("packing", 6), ("programme", 0)))
+        assert fast["objective"] == pytest.approx(slow["objective"], abs=0.01)
+
+
 # -- the real colony ---------------------------------------------------------------------
 
 
@@ -194,6 +220,8 @@ def test_labels_mean_nothing(colony):
 def test_the_windows_cost_nothing_more_there(colony):
     whole = lap(colony, "--window", 0, out="w.tracks").records[-1]["objective"]
     parts = lap(colony, "--window", 6, out="v.tracks").records[-1]["objective"]
+    exact = lap(colony, "--window", 0, "--solver", "programme", out="x.tracks").records[-1]
+    assert whole == pytest.approx(exact["objective"], abs=0.01)
     assert whole <= parts <= 1.001 * whole
 
 

@@ -113,3 +113,51 @@ def test_what_needs_no_search_is_nearly_as_good():
     require_packing(near)
     best = given.gain[packing.best(given)].sum()
     assert 0.97 * best < near.gain.sum() <= best + 1e-9
+
+
+# -- merges -------------------------------------------------------------------------------
+
+
+def merged(rng, given, n):
+    """The hypotheses, and `n` merges of two of their sources to one target."""
+    sources, targets = int(given.source.max()) + 1, int(given.target.max()) + 1
+    pair = np.sort(rng.integers(0, sources, (n, 2)), axis=1)
+    pair = pair[pair[:, 0] < pair[:, 1]]
+    to = rng.integers(sources, targets, len(pair))
+    one = links(pair[:, 0], to, rng.normal(1.0, 0.5, len(pair)))
+    return join([given, Hypotheses(one.source, one.target, one.gain, pair[:, 1])])
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_merges_are_as_good_as_the_programme(seed):
+    rng = np.random.default_rng(seed)
+    given = merged(rng, drawn(rng, *rng.integers(3, 30, 2), 100, 0.3), 40)
+    for solve in (packing.best, packing.exact):
+        taken = given.take(solve(given))
+        used = taken.target[taken.target != NONE]
+        gone = np.concatenate([taken.source, taken.others[taken.merge]])
+        assert np.unique(used).size == used.size and np.unique(gone).size == gone.size
+    best, exact = (given.gain[solve(given)].sum() for solve in (packing.best, packing.exact))
+    assert best == pytest.approx(exact)
+
+
+def test_what_merged_serves_no_other_window():
+    def film():
+        yield EMPTY
+        yield Hypotheses(np.array([0]), np.array([[2, NONE]]), np.array([5.0]), np.array([1]))
+        yield links(np.array([1, 2]), np.array([3, 4]), np.array([4.0, 4.0]))
+
+    taken = join(chosen(film(), Window(2, 1)))
+    assert sorted(zip(taken.source.tolist(), taken.others.tolist())) == [(0, 1), (2, -1)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_windows_of_the_programme(seed):
+    fast, slow = (join(chosen(movie(seed), Window(8, 4), s)).gain.sum()
+                  for s in (packing.best, packing.exact))
+    assert fast == pytest.approx(slow)
+
+
+def test_to_merge_and_divide_at_once_is_refused():
+    with pytest.raises(DataError, match="merge and divide"):
+        Hypotheses(np.array([0]), np.array([[2, 3]]), np.array([1.0]), np.array([1]))

@@ -35,7 +35,8 @@ def table_of(
                     "division": linked.division[rows]}
         parts.append(tables.from_columns("links", columns))
     made = pa.concat_tables(parts, promote_options="permissive") if parts else _empty(keys, axes)
-    return made.replace_schema_metadata({"objective": json.dumps(linked.objective)})
+    return made.replace_schema_metadata({"objective": json.dumps(linked.objective),
+                                         "merges": json.dumps(linked.merges)})
 
 
 def _empty(keys: dict[str, Any], axes: str) -> pa.Table:
@@ -52,9 +53,11 @@ def publish(job: Job, files: list[Path], inputs: list[dict[str, Any]] | None = N
     `inputs` are provenance's marks of what was read, where it is more than the job's own inputs.
     """
     parts = [tables.read_part(f) for f in files]
-    costs = [json.loads((p.schema.metadata or {}).get(b"objective", b"0")) for p in parts]
+    costs, merges = ([json.loads((p.schema.metadata or {}).get(n, b"0")) for p in parts]
+                     for n in (b"objective", b"merges"))
     schema = tables.unify(parts).remove_metadata()
     table = pa.concat_tables([tables.conform(p, schema) for p in parts])
     graph = tracks.write(job.root, table, job.provenance(inputs))
     more = {"objective": round(sum(costs), 3)} if any(costs) else {}
+    more |= {"merges": sum(merges)} if any(merges) else {}
     job.publish("tracks", table.num_rows, tracks=graph.tracks, divisions=graph.divisions, **more)

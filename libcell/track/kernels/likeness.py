@@ -27,12 +27,14 @@ class Costs:
     appear, disappear  an object without a source, one without a target
     division           a division, beyond how unlike the daughters together are to the mother
     gap                every frame that a link leaves out
+    merge              two objects that are one from now on; None: that never happens
     """
 
     appear: float = 8.0
     disappear: float = 8.0
     division: float = 3.0
     gap: float = 6.0
+    merge: float | None = None
 
 
 def unlike(

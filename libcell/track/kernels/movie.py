@@ -9,8 +9,9 @@ from libcell.compiled import compiled
 from libcell.track.kernels.ellipses import Objects
 from libcell.track.kernels.likeness import Costs
 from libcell.track.kernels.steps import Rules, steps
+from libcell.track.solver import packing
 from libcell.track.solver.hypotheses import Hypotheses, join
-from libcell.track.solver.windows import Window, chosen
+from libcell.track.solver.windows import Solver, Window, chosen
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Linked:
                              object before saves, 0..1; nan without one
     division                 (n,) bool: it divides before the next frame
     objective                cost of what was found, all loose ends and unlikely links together
+    merges                   how often two objects became one
     """
 
     t: np.ndarray
@@ -33,15 +35,19 @@ class Linked:
     score: np.ndarray
     division: np.ndarray
     objective: float
+    merges: int = 0
 
 
-def link(frames: Iterable[Objects], rules: Rules, window: Window | None) -> Linked:
+def link(
+    frames: Iterable[Objects], rules: Rules, window: Window | None, solve: Solver = packing.best
+) -> Linked:
     """Tracks of a movie; memory for pixels and hypotheses follows the window."""
-    return settled(steps(frames, rules), rules.costs, window)
+    return settled(steps(frames, rules), rules.costs, window, solve)
 
 
 def settled(
-    frames: Iterable[tuple[Objects, Hypotheses]], costs: Costs, window: Window | None
+    frames: Iterable[tuple[Objects, Hypotheses]], costs: Costs, window: Window | None,
+    solve: Solver = packing.best,
 ) -> Linked:
     """Tracks of a movie whose frames come with the hypotheses into them; whatever gains they
     have, none is above the cost of the loose ends that it saves."""
@@ -52,17 +58,35 @@ def settled(
             seen.append((objects.labels, objects.centres))
             yield found
 
-    found = join(chosen(watched(), window))
+    found = join(chosen(watched(), window, solve))
     counts = np.array([len(names) for names, _ in seen], np.int64)
     total = int(counts.sum())
     source, score, split = _incoming(found, total, costs)
+    if found.merge.any():
+        come_apart(source, split, found)
     track, parent = numbered(source, split)
     division = np.zeros(total, bool)
-    division[found.source[found.division]] = True
+    division[source[split]] = True
     labels = np.concatenate([np.zeros(0, np.int64), *(names for names, _ in seen)])
     return Linked(np.repeat(np.arange(counts.size), counts), labels, track, parent,
                   _places([c for _, c in seen]), score, division,
-                  _objective(found, counts, costs))
+                  _objective(found, counts, costs), int(found.merge.sum()))
+
+
+def come_apart(source: np.ndarray, split: np.ndarray, found: Hypotheses) -> None:
+    """Where two that merged divide again nothing was born: both go on, in place.
+
+    The one that ended at the merge goes on as the second of the two, over a gap.
+    """
+    ended = dict(zip(found.target[found.merge, 0].tolist(), found.others[found.merge].tolist()))
+    for row in np.flatnonzero(found.division).tolist():
+        here = int(found.source[row])
+        while here >= 0 and here not in ended and not split[here]:
+            here = int(source[here])
+        if here in ended:
+            first, second = found.target[row].tolist()
+            split[first] = split[second] = False
+            source[second] = ended.pop(here)
 
 
 def _incoming(
@@ -71,7 +95,7 @@ def _incoming(
     """Of every object: where it came from (-1: nowhere), how well, whether by a division."""
     source, score = np.full(total, -1, np.int64), np.full(total, np.nan)
     split = np.zeros(total, bool)
-    most = costs.disappear + costs.appear * (1 + found.division)
+    most = costs.disappear * (1 + found.merge) + costs.appear * (1 + found.division)
     for column in (0, 1):
         target = found.target[:, column]
         there = target >= 0

@@ -5,7 +5,7 @@ how the objects moved, which says better where to look for each.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -82,8 +82,10 @@ def into(
     flow, moves = motion(past[-1], objects, size, rules)
     for p in past:
         p.places = p.places + (moves if p is past[-1] else flow.at(p.places))
-        yield numbered(between(p.places, p.objects, objects, size, rules, p.age - 1),
-                        len(p.objects), p.first, first)
+        found = between(p.places, p.objects, objects, size, rules, p.age - 1)
+        if p.age == 1 and rules.costs.merge is not None:
+            found = join([found, merging(p.places, p.objects, objects, size, rules)])
+        yield numbered(found, len(p.objects), p.first, first)
 
 
 def usual_size(a: Objects) -> float:
@@ -160,6 +162,29 @@ def between(
     return join([one.take(one.gain > 0), two.take(gains > 0)])
 
 
+def merging(
+    places: np.ndarray, a: Objects, b: Objects, size: float, rules: Rules
+) -> Hypotheses:
+    """Pairs of `a`, expected at `places`, that are one object of `b`; numbered as in `between`.
+
+    The larger of a pair goes on as that object, the other ends; of points the nearer one does.
+    """
+    costs, gate = rules.costs, rules.max_distance or GATE * size
+    there = replace(a, centres=places)
+    j, i = nearest(b.centres, places, rules.neighbours, gate)
+    to, first, second = _couples(b.centres, b, there, (j, i), gate)
+    pair = ellipses.united(there, first, second)
+    rows = np.arange(to.size)
+    gain = 2 * costs.disappear + costs.appear - (costs.merge or 0.0) - likeness.unlike(
+        pair.centres, pair, rows, b, to, size)
+    far = [np.linalg.norm(places[k] - b.centres[to], axis=1) for k in (first, second)]
+    swap = a.sizes[first] < a.sizes[second] if a.masks else far[0] > far[1]
+    first, second = np.where(swap, second, first), np.where(swap, first, second)
+    good = gain > 0
+    one = links(first[good], len(a) + to[good], gain[good])
+    return replace(one, second=second[good])
+
+
 def _couples(
     places: np.ndarray, a: Objects, b: Objects, near: tuple[np.ndarray, np.ndarray], gate: float
 ) -> tuple[np.ndarray, ...]:
@@ -170,4 +195,6 @@ def _couples(
 def numbered(found: Hypotheses, count: int, source: int, target: int) -> Hypotheses:
     """Numbers in the movie: those of the earlier frame's `count` objects begin at `source`."""
     to = np.where(found.target < 0, found.target, found.target - count + target)
-    return Hypotheses(found.source + source, to, found.gain)
+    second = None if found.second is None else np.where(
+        found.second < 0, found.second, found.second + source)
+    return Hypotheses(found.source + source, to, found.gain, second)

@@ -18,17 +18,22 @@ class Hypotheses:
     target  (n, 2) int64: the later ones, the second -1 unless it is a division; each of them is
             the target of one hypothesis at most
     gain    (n,) float64: what taking it saves of the cost of loose ends
+    second  (n,) int64: another earlier object that becomes the same later one, -1 unless two
+            merge; None where none do
     """
 
     source: np.ndarray
     target: np.ndarray
     gain: np.ndarray
+    second: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = self.source.size
         if self.target.shape != (n, 2) or self.gain.shape != (n,):
             raise DataError(f"hypotheses: {n} sources, targets {self.target.shape}, gains "
                             f"{self.gain.shape}; expected (n,), (n, 2), (n,)")
+        if (self.division & self.merge).any():
+            raise DataError("hypotheses: two objects merge and divide at once")
         if n and (self.source >= self.target[:, 0]).any():
             raise DataError("hypotheses: a target is not after its source")
 
@@ -40,9 +45,20 @@ class Hypotheses:
         """(n,) bool."""
         return np.asarray(self.target[:, 1] != NONE)
 
+    @property
+    def others(self) -> np.ndarray:
+        """(n,) int64: `second`, -1 throughout where none merge."""
+        return np.full(len(self), NONE) if self.second is None else self.second
+
+    @property
+    def merge(self) -> np.ndarray:
+        """(n,) bool."""
+        return np.asarray(self.others != NONE)
+
     def take(self, rows: np.ndarray) -> "Hypotheses":
         """Those of some row numbers or of a mask."""
-        return Hypotheses(self.source[rows], self.target[rows], self.gain[rows])
+        second = None if self.second is None else self.second[rows]
+        return Hypotheses(self.source[rows], self.target[rows], self.gain[rows], second)
 
 
 def links(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> Hypotheses:
@@ -54,9 +70,11 @@ def links(source: np.ndarray, target: np.ndarray, gain: np.ndarray) -> Hypothese
 def join(parts: Iterable[Hypotheses]) -> Hypotheses:
     """All of them, in order."""
     found = [EMPTY, *parts]
+    merging = any(p.second is not None for p in found)
     return Hypotheses(np.concatenate([p.source for p in found]),
                       np.concatenate([p.target for p in found]),
-                      np.concatenate([p.gain for p in found]))
+                      np.concatenate([p.gain for p in found]),
+                      np.concatenate([p.others for p in found]) if merging else None)
 
 
 EMPTY = Hypotheses(np.zeros(0, np.int64), np.zeros((0, 2), np.int64), np.zeros(0))

@@ -31,6 +31,17 @@ def best(hypotheses: Hypotheses) -> np.ndarray:
     return taken
 
 
+def exact(hypotheses: Hypotheses) -> np.ndarray:
+    """(n,) bool: the best as one integer programme for HiGHS, nothing struck before: slow, and
+    what `best` must equal in gain."""
+    rows = np.flatnonzero(hypotheses.gain > 0)
+    taken = np.zeros(len(hypotheses), bool)
+    if rows.size:
+        given = hypotheses.take(rows)
+        taken[rows] = programme(_slots(given)[0], given.gain)
+    return taken
+
+
 def good(hypotheses: Hypotheses) -> np.ndarray:
     """(n,) bool: nearly the best, without a search among what is in doubt."""
     rows = np.flatnonzero(hypotheses.gain > 0)
@@ -79,13 +90,15 @@ def _slots(given: Hypotheses) -> tuple[np.ndarray, tuple[int, int]]:
     """(n, 3) int64: the slots that each uses, -1 for none; numbers of sources and of targets.
 
     An object has a slot for where it goes and another for whence it came; those of sources are
-    numbered first.
+    numbered first. Of two that merge the second takes the third place.
     """
-    sources, out = np.unique(given.source, return_inverse=True)
+    others = given.others
+    sources = np.unique(np.concatenate([given.source, others[others != NONE]]))
     targets, into = np.unique(given.target[given.target != NONE], return_inverse=True)
     slots = np.full((len(given), 3), NONE)
-    slots[:, 0] = out
+    slots[:, 0] = np.searchsorted(sources, given.source)
     slots[:, 1:][given.target != NONE] = into + sources.size
+    slots[others != NONE, 2] = np.searchsorted(sources, others[others != NONE])
     return slots, (sources.size, targets.size)
 
 
@@ -105,7 +118,7 @@ def _with_worth(
     if single.size < len(slots):
         members = _members(slots, worth.size)
         balance(slots, gain, *members, np.flatnonzero(taken), worth, SHARES)
-        _add_daughters(slots, gain, worth, taken)
+        _add_daughters(slots, gain, worth, taken, n)
         balance(slots, gain, *members, np.flatnonzero(taken), worth, SHARES)
     return taken, worth
 
@@ -121,11 +134,14 @@ def _members(slots: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _add_daughters(
-    slots: np.ndarray, gain: np.ndarray, worth: np.ndarray, taken: np.ndarray
+    slots: np.ndarray, gain: np.ndarray, worth: np.ndarray, taken: np.ndarray, sources: int
 ) -> None:
-    """Take the divisions that gain more than their slots are worth, as far as nobody loses."""
+    """Take the divisions that gain more than their slots are worth, as far as nobody loses.
+
+    The slots of targets begin at `sources`; a third slot below is of two that merge.
+    """
     excess = gain - _worth_of(slots, worth)
-    order = np.flatnonzero((excess > EXACT) & (slots[:, 2] != NONE))
+    order = np.flatnonzero((excess > EXACT) & (slots[:, 2] >= sources))
     order = order[np.lexsort((order, -excess[order]))]
     place, held = np.full(worth.size, NONE), np.zeros(worth.size, bool)
     rows = np.flatnonzero(taken)

@@ -3,7 +3,7 @@
 Frames are tied together by links over gaps alone: without them a window of one frame is exact.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,12 @@ class Window:
     again: int = 6
 
 
-def chosen(steps: Iterable[Hypotheses], window: Window | None) -> Iterator[Hypotheses]:
+Solver = Callable[[Hypotheses], np.ndarray]
+
+
+def chosen(
+    steps: Iterable[Hypotheses], window: Window | None, solve: Solver = packing.best
+) -> Iterator[Hypotheses]:
     """The links taken into each frame, in the frames' order, as soon as they are settled.
 
     `steps` are all hypotheses whose targets are in frame 0, 1, 2 ... (the first is empty); their
@@ -31,22 +36,26 @@ def chosen(steps: Iterable[Hypotheses], window: Window | None) -> Iterator[Hypot
     for step in steps:
         waiting.append(step)
         if window and len(waiting) == window.frames:
-            found = _solve(waiting, used)
+            found = _solve(waiting, used, solve)
             settled = found[: window.frames - window.again]
             yield from settled
             waiting = waiting[len(settled):]
-            used = _still_asked(join(settled).source, used, waiting)
-    yield from _solve(waiting, used)
+            used = _still_asked(_sources(join(settled)), used, waiting)
+    yield from _solve(waiting, used, solve)
 
 
-def _solve(steps: list[Hypotheses], used: np.ndarray) -> list[Hypotheses]:
-    free = [s.take(~np.isin(s.source, used)) for s in steps]
-    take = packing.best(join(free))
+def _solve(steps: list[Hypotheses], used: np.ndarray, solve: Solver) -> list[Hypotheses]:
+    free = [s.take(~(np.isin(s.source, used) | np.isin(s.others, used))) for s in steps]
+    take = solve(join(free))
     ends = np.cumsum([len(s) for s in free])
     return [s.take(t) for s, t in zip(free, np.split(take, ends[:-1]))] if free else []
 
 
 def _still_asked(new: np.ndarray, old: np.ndarray, waiting: list[Hypotheses]) -> np.ndarray:
     """Sources that are spoken for and that hypotheses of the frames to come still name."""
-    named = join(waiting).source if waiting else EMPTY.source
+    named = _sources(join(waiting)) if waiting else EMPTY.source
     return np.intersect1d(np.concatenate([new, old]), named)
+
+
+def _sources(found: Hypotheses) -> np.ndarray:
+    return np.concatenate([found.source, found.others[found.merge]])
