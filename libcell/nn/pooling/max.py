@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from libcell.nn.pooling import Said
 from libcell.nn.pooling.mean import before
@@ -21,8 +20,8 @@ class Options:
 
 
 class Max(nn.Module):
-    """Instances (B,N,P) to `Said`; an instance's attention is the share of features that are its.
-    """
+    """Instances (B,N,P) to `Said`; an instance's attention is the share of features in which it
+    is the largest; equals share one."""
 
     def __init__(self, features: int, classes: int, options: Options):
         super().__init__()
@@ -31,9 +30,9 @@ class Max(nn.Module):
 
     def forward(self, instances: Tensor, there: Tensor) -> Said:
         seen = self.before(instances).masked_fill(~there[..., None], -torch.inf)
-        largest, which = seen.max(dim=1)
-        share = functional.one_hot(which, there.shape[1]).to(largest.dtype).mean(dim=1)
-        return Said(self.classifier(largest), share)
+        largest = seen.amax(dim=1)
+        equal = (seen == largest[:, None]).to(largest.dtype)
+        return Said(self.classifier(largest), (equal / equal.sum(dim=1, keepdim=True)).mean(dim=2))
 
 
 def build(features: int, classes: int, options: Options) -> nn.Module:
