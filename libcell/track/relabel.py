@@ -89,9 +89,14 @@ def _blocks(
     import pyarrow.compute as pc
 
     from libcell.data import objects, tables
+    from libcell.errors import DataError
 
     image = objects.image_keys(source)["Metadata_Image"]
     rows = table.filter(pc.field("Metadata_Image") == image)
+    last = pc.max(rows.column("Metadata_T")).as_py() or 0
+    if last >= about.shape[0]:
+        raise DataError(f"{source.where}: has {about.shape[0]} frames, the tracks reach frame "
+                        f"{last}; give the labels that were tracked (--labels)")
     part = job.parts / f"tracks-{(source.group or 'root').replace('/', '_')}.arrow"
     tables.write_part(part, rows.select(["Metadata_T", "Metadata_Label", "track_id"]))
     for t in range(about.shape[0]):

@@ -90,6 +90,8 @@ def xml(path, spots, edges):
     ([(1, 0), (2, 0), (3, 1)], [(1, 3), (2, 3)], "merge in frame 1"),
     ([(1, 0), (2, 0)], [(1, 2), (2, 1)], "two objects of frame 0"),
     ([(1, "x")], [], "no number for FRAME"),
+    ([(1, 0), (2, 1)], [(1, 2), (2, 9)], "spot 9, which is not there"),
+    ([(1, 0), (2, 1)], [(1, 2), (2, 1)], "merge in frame 1"),
 ])
 def test_graphs_that_are_no_lineages(tmp_path, spots, edges, words):
     xml(tmp_path / "t.xml", spots, edges)
@@ -107,6 +109,9 @@ def test_edges_point_either_way(tmp_path):
     ("track_id,t,y,x,parent_track_id\n1,0,1,1,2\n2,0,1,2,1\n", "is not there before"),
     ("track_id,t,y,x,parent_track_id\n1,0,1,1,0\n2,1,1,2,1\n2,2,1,2,0\n", "has 2 parents"),
     ("track_id,t,y\n1,0,1\n", "'x' is missing"),
+    ("track_id,t,y,x,parent_track_id\n1,0,1,1,7\n", "t.csv: tracks: track 1 starts"),
+    ("track_id,t,y,x\n0,0,1,1\n", "number tracks from 1"),
+    ("track_id,t,y,x,label\n1,0,1,1,4\n2,0,2,2,4\n", "label is there twice"),
     ("track_id,t,y,x\n1,0.5,1,1\n", "whole numbers"),
 ])
 def test_bad_columns(tmp_path, text, words):
@@ -143,3 +148,8 @@ def test_labels_by_track(tmp_path):
     said = call("track", "relabel", tmp_path / "u.tracks", "--labels",
                 tmp_path / "n.labels.ome.zarr", "-o", tmp_path / "s.labels.ome.zarr", code=None)
     assert said.code in (65, 75) and "label 50" in said.said
+    late = links([("image", 3, 1, 1, 0)]).drop_columns(["Metadata_Compartment"])
+    tracks.write(tmp_path / "v.tracks", late, PROVENANCE)
+    assert "has 3 frames, the tracks reach frame 3" in call(
+        "track", "relabel", tmp_path / "v.tracks", "--labels", tmp_path / "n.labels.ome.zarr",
+        "-o", tmp_path / "w.labels.ome.zarr", code=65).said

@@ -38,6 +38,9 @@ def read(path: Path) -> pa.Table:
              if n in found.column_names}
     places = {a: _numbers(path, found, a) for a in "zyx" if a in found.column_names}
     parent = whole.get("parent_track_id", np.zeros(found.num_rows, np.int64))
+    if found.num_rows and whole["track_id"].min() < 1:
+        raise DataError(f"{path}: a track is called 0, which as parent_track_id means none; number "
+                        "tracks from 1")
     _require_one_parent(path, whole["track_id"], parent)
     return table_of_tracks(whole["t"], places, whole.get("label"), whole["track_id"], parent,
                            path.name.split(".")[0], str(path))

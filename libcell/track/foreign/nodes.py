@@ -59,5 +59,8 @@ def table_of_tracks(
         columns["z"] = places["z"][order]
     columns["object_id"] = tracks.object_ids(pa.table(columns))
     made = tables.from_columns("links", columns)
-    tracks.graph_of(made)
+    try:
+        tracks.graph_of(made)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
     return made

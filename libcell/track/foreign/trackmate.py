@@ -91,8 +91,12 @@ def read(path: Path) -> pa.Table:
     if root.tag != "TrackMate" or root.find("Model/AllSpots") is None:
         raise DataError(f"{path}: not a file of TrackMate (no TrackMate/Model/AllSpots)")
     ids = {s.get("ID"): row for row, s in enumerate(spots)}
-    edges = [(ids[a], ids[b]) for e in root.iter("Edge")
-             if (a := e.get("SPOT_SOURCE_ID")) in ids and (b := e.get("SPOT_TARGET_ID")) in ids]
+    known = {s.get("ID") for s in root.iter("Spot")}
+    pairs = [(e.get("SPOT_SOURCE_ID"), e.get("SPOT_TARGET_ID")) for e in root.iter("Edge")]
+    strange = next((k for pair in pairs for k in pair if k not in known), None)
+    if pairs and strange is not None:
+        raise DataError(f"{path}: a link leads to spot {strange}, which is not there")
+    edges = [(ids[a], ids[b]) for a, b in pairs if a in ids and b in ids]
     t = _column(path, spots, "FRAME").astype(np.int64)
     sizes = _pixel(root)
     places = {a: _column(path, spots, f"POSITION_{a.upper()}") / sizes[a] for a in "zyx"}
