@@ -46,6 +46,9 @@ class Options:
                                least=0)] = 0
     skip_border: Annotated[bool, Opt("leave out sequences cut by the image's edge in any frame",
                                      ("--skip-border",))] = False
+    table: Annotated[str | None, Opt(
+        "table with object_id whose Metadata columns (a stage, a class) join the index",
+        path=True)] = None
 
 
 def run(job: Job, options: Options) -> None:
@@ -133,15 +136,19 @@ def _sequences(
     import pyarrow.compute as pc
 
     from libcell.crop.stores.following import sequences_of
+    from libcell.crop.stores.index import carried
     from libcell.data import tables
 
+    listed = tables.read(Path(options.table), "features", "objects", "predictions",
+                         "embeddings") if options.table else None
     made = []
     for _, about in fields:
         mine = links.filter(pc.equal(links.column("Metadata_Image"), about["image"]))
         objects = tables.read_part(job.parts / about["part"])
         made.append(sequences_of(mine, objects, about["image"], options.min_length,
                                  options.before, options.skip_border))
-    return [index for index, _ in made], pa.concat_tables([table for _, table in made])
+    indices = [index if listed is None else carried(index, listed, False) for index, _ in made]
+    return indices, pa.concat_tables([table for _, table in made])
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

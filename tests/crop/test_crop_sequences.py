@@ -1,12 +1,15 @@
 """cell-crop sequences: one cell in time order, as the tracks say, gaps and mothers marked."""
 
+import shutil
+
 import numpy as np
+import pyarrow as pa
 import pytest
 from hand_made import PROVENANCE, call, files_of, write_images, write_labels
 from hand_tracks import links
 
 from libcell.crop.kernels.following import follow
-from libcell.data import crops, tracks
+from libcell.data import crops, tables, tracks
 from libcell.schema.validate import validate
 
 # (image, t, label, track, parent): a division of track 2 in frame 2; track 1 misses frame 1
@@ -158,3 +161,22 @@ def test_real_bacteria(shared, tmp_path):
         assert 0 < mask.sum() <= one["area_px"]
         if max(one["y1"] - one["y0"], one["x1"] - one["x0"]) < 20:
             assert mask.sum() == one["area_px"]
+
+
+def test_columns_of_tracks_and_of_a_table_come_along(film):
+    """A class that the tracks carry, and a stage by object_id; null where the table has no row."""
+    folder, *_ = film
+    made = links(TRACKS)
+    made = made.append_column("Metadata_Class", pa.array([f"c{r[3]}" for r in TRACKS]))
+    shutil.rmtree(folder / "true.tracks")
+    tracks.write(folder / "true.tracks", made, PROVENANCE)
+    crop(folder)
+    _, index, _ = rows(folder)
+    assert [r["Metadata_Class"] for r in index] == [f"c{r['Metadata_Track']}" for r in index]
+    listed = crops.open_crops(folder / "s.crops.zarr").index().slice(0, 3)
+    listed = listed.append_column("Metadata_Stage", pa.array(["x", "y", "z"]))
+    tables.write_parts(folder / "o.parquet", [listed], listed.schema, "objects", PROVENANCE)
+    crop(folder, "--table", folder / "o.parquet", out="t.crops.zarr")
+    assert validate(folder / "t.crops.zarr") == []
+    assert [r["Metadata_Stage"] for r in rows(folder, "t.crops.zarr")[1]] == [
+        "x", "y", "z", None, None, None, None]

@@ -33,8 +33,8 @@ def sequences_of(
     """The field's part of the index, tracks one after the other, and of the table of sequences.
 
     `Metadata_Track` of the index and `track_id` of the sequences are the tracks'; a sequence is
-    named `image:track`. `skip_border` leaves out sequences that are cut by the image's edge in
-    any frame.
+    named `image:track`. Further `Metadata_` columns of the tracks come along. `skip_border` leaves
+    out sequences that are cut by the image's edge in any frame.
     """
     place = matched(links, objects, image)
     t, track, parent = (links.column(n).to_numpy().astype(np.int64)
@@ -46,6 +46,9 @@ def sequences_of(
     used = np.unique(found.row[found.row >= 0])
     used = used[np.lexsort((t[used], track[used]))]
     index = objects.take(place[used]).append_column("Metadata_Track", pa.array(track[used]))
+    for name in links.column_names:
+        if name.startswith(tables.METADATA) and name not in index.column_names:
+            index = index.append_column(name, links.column(name).take(pa.array(used)))
     return index, _table(found, objects.take(place), track, parent, image)
 
 
