@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from libcell.run.job import Job
     from libcell.train.kernels.operating import Operating
+    from libcell.train.scoring.stages import Film
 
 SAID = ("balanced_accuracy", "accuracy", "macro_f1", "weighted_f1", "roc_auc_ovr", "ece", "brier",
         "log_loss")
@@ -40,6 +41,7 @@ def run(job: Job, options: Options) -> None:
     from libcell.errors import DataError
     from libcell.train.kernels import probe, rivals, scores
     from libcell.train.kernels.figures import plain
+    from libcell.train.scoring import bags, stages
 
     part, rows = _rows(job.inputs.table("predictions"), options.split)
     classes = np.array([c.removeprefix("p_") for c in rows.column_names if c.startswith("p_")])
@@ -55,7 +57,9 @@ def run(job: Job, options: Options) -> None:
     found["batch_probe"] = probe.batch_probe(np.log(proba + SMALLEST), groups, truth, job.seed)
     others = rivals.rivals(truth, predicted, _baselines(known), classes, groups,
                            draws=options.draws, seed=job.seed)
-    _write(job, found, curves, others, rivals.per_group(truth, predicted, groups), part)
+    bagged = bags.figures(known, truth, proba, classes, groups)
+    _write(job, found, curves, others, rivals.per_group(truth, predicted, groups), part,
+           stages.films(known, classes.tolist()), bags.table_rows(bagged, part))
     for note in found["notes"]:
         job.reporter.warn(note)
     if found["unseen"]:
@@ -64,6 +68,7 @@ def run(job: Job, options: Options) -> None:
     job.publish("bundle", found["n"], split=part, **{k: found[k] for k in SAID},
                 batch_probe=plain(found["batch_probe"]),
                 majority_baseline=found["majority_baseline"],
+                **{name: value for name, (value, _) in bagged.items()},
                 **{f"{name}_baseline": plain({m: v for m, (v, _) in rival.figures.items()})
                    for name, rival in others.items()})
 
@@ -96,19 +101,25 @@ def _curves(
     return made
 
 
-def _write(job: Job, found: Any, curves: Any, others: Any, groups: Any, part: str) -> None:
+def _write(
+    job: Job, found: Any, curves: Any, others: Any, groups: Any, part: str, films: list[Film],
+    bagged: list[dict[str, Any]],
+) -> None:
     """The bundle: `scores.parquet` and `scores.html`; nothing where no output is asked for."""
     from libcell.data import tables
     from libcell.train.kernels.figures import plain
-    from libcell.train.scoring import figures, page
+    from libcell.train.scoring import figures, page, stages
 
     if not job.output:
         return
-    table = figures.score_table(found, others, groups, part)
+    classes = [str(c) for c in found["confusion"]["columns"]]
+    lasting = stages.duration_rows(films, classes, part)
+    table = figures.score_table(found, others, groups, part, [*lasting, *bagged])
+    pictures = {"Stages, frame by frame": stages.label_matrix(films, classes)} if films else {}
     job.root.mkdir(exist_ok=True)
     beside = plain({name: r.figures["balanced_accuracy"] for name, r in others.items()})
     (job.root / "scores.html").write_text(
-        page.page(found, curves, groups, beside, f"Predictions, {part}"), "utf-8")
+        page.page(found, curves, groups, beside, f"Predictions, {part}", pictures), "utf-8")
     tables.write_parts(job.root / "scores.parquet", [table], table.schema, "scores",
                        job.provenance())
 

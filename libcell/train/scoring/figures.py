@@ -1,5 +1,6 @@
 """Table `scores`: overall figures, rivals, classes, groups, the confusion counts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,12 +16,13 @@ PER_CLASS = ("precision", "recall", "f1", "roc_auc")
 
 def score_table(
     found: dict[str, Any], rivals: dict[str, Rival], groups: list[tuple[str, int, float, float]],
-    part: str,
+    part: str, more: Sequence[dict[str, Any]] = (),
 ) -> pa.Table:
     """From `classification_scores` (plain), rivals and figures per group.
 
     Metrics `majority_*`, `NAME_*` are a rival's; `*_over_NAME` says by how much the model is
-    better. A row of metric `confusion` counts objects of class `label` predicted as `group`.
+    better; `more` are further rows. A row of metric `confusion` counts objects of class `label`
+    predicted as `group`.
     """
     n = found["n"]
     rows = [_row(m, found[m], found["intervals"].get(m), n, part) for m in OVERALL]
@@ -41,6 +43,7 @@ def score_table(
     rows += _confusion(found["confusion"], part)
     rows += [_row("reliability", b["accuracy"], None, b["n"], part,
                   label=f"{b['low']:.3f}-{b['high']:.3f}") for b in found["reliability"]]
+    rows += more
     columns = {k: [r[k] for r in rows] for k in rows[0]}
     return tables.from_columns("scores", columns)
 

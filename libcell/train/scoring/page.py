@@ -23,10 +23,12 @@ padding:0 1rem}}h2{{margin-top:2.5rem}}</style>
 def page(
     found: dict[str, Any], curves: dict[str, Operating],
     groups: list[tuple[str, int, float, float]], rivals: dict[str, tuple[float, Any]], title: str,
+    more: dict[str, go.Figure] | None = None,
 ) -> str:
     """HTML of confusion, rivals, ROC, precision-recall, reliability and groups.
 
-    `found` is `classification_scores` (plain); `rivals` balanced accuracy and interval by name.
+    `found` is `classification_scores` (plain); `rivals` balanced accuracy and interval by name;
+    `more` further pictures by heading.
     """
     figures = {
         "Confusion": _confusion(found["confusion"]),
@@ -38,7 +40,7 @@ def page(
             {k: (c.recall, c.precision) for k, c in curves.items()}, "recall", "precision"),
         "Reliability": _reliability(found["reliability"]),
         "Groups": _groups(groups),
-    }
+    } | (more or {})
     text = (f"{found['n']} objects in {found['n_groups']} groups; balanced accuracy "
             f"{found['balanced_accuracy']:.3f}, macro F1 {found['macro_f1']:.3f}, expected "
             f"calibration error {found['ece']:.3f}")

@@ -26,6 +26,16 @@ def stretches(stages: np.ndarray) -> list[tuple[int, int, int]]:
     return [(int(stages[a]), a, b) for a, b in zip(starts, [*starts[1:], len(stages)])]
 
 
+def bridged(stages: np.ndarray) -> np.ndarray:
+    """(T,) with each gap (-1) filled whose two sides are the same stage."""
+    at = np.arange(len(stages))
+    before = np.maximum.accumulate(np.where(stages >= 0, at, -1))
+    after = np.minimum.accumulate(np.where(stages >= 0, at, len(stages))[::-1])[::-1]
+    inside = (before >= 0) & (after < len(stages))
+    left, right = stages[before.clip(0)], stages[after.clip(max=len(stages) - 1)]
+    return np.where((stages < 0) & inside & (left == right), left, stages)
+
+
 def mean_frames(known: Sequence[np.ndarray], classes: int) -> list[float]:
     """Mean length of each stage's stretches (frames without a stage, -1, end one); 0: never."""
     total, count = np.zeros(classes), np.zeros(classes)
@@ -40,7 +50,8 @@ def mean_frames(known: Sequence[np.ndarray], classes: int) -> list[float]:
 def errors(
     truth: Sequence[np.ndarray], predicted: Sequence[np.ndarray], classes: int
 ) -> list[Duration]:
-    """Per stage, over the true stretches that the film does not cut; both int (T,), per sequence.
+    """Per stage, over the true stretches that neither the film nor a gap cuts; both int (T,), per
+    sequence.
 
     The predicted length is that of the predicted stretch of the same stage that shares most
     frames with the true one, 0 where none does.
@@ -48,8 +59,9 @@ def errors(
     found: list[list[tuple[int, int]]] = [[] for _ in range(classes)]
     for real, said in zip(truth, predicted):
         guessed = stretches(said)
-        for stage, a, b in stretches(real)[1:-1]:
-            if stage >= 0:
+        parts = stretches(real)
+        for before, (stage, a, b), after in zip(parts, parts[1:], parts[2:]):
+            if min(before[0], stage, after[0]) >= 0:
                 found[stage].append((b - a, _matching(guessed, stage, a, b)))
     return [_duration(k, np.array(pairs)) for k, pairs in enumerate(found) if pairs]
 
