@@ -37,8 +37,8 @@ class Options(TrainingOptions):
         "label [the store's index]", path=True)] = None
     stages: Annotated[tuple[str, ...], Opt(
         "all stages in the order in which they come [as published data sets have them]")] = ()
-    weak: Annotated[bool, Opt("use of the stages only their order in each sequence; does not yet "
-                              "work where one stage takes most of a film", ("--weak",))] = False
+    weak: Annotated[bool, Opt("use of the stages only their order in each sequence",
+                              ("--weak",))] = False
     network: Annotated[str, Opt("what learns", choices=NETWORKS)] = "convgru"
     network_options: Annotated[tuple[str, ...], Opt("of the network, e.g. width=16, or "
                                                     "backbone=resnet18")] = ()
@@ -57,7 +57,7 @@ class Options(TrainingOptions):
     balance: Annotated[bool, Opt("rare stages weigh more, by the root of how rare they are",
                                  ("--balance/--no-balance",))] = True
     frames: Annotated[int, Opt("of a longer sequence train on so many in a row, drawn anew each "
-                               "epoch; --weak takes all", least=2)] = 64
+                               "epoch", least=2)] = 64
     draw: Annotated[float, Opt("weight of drawing the masked centre cell (convgru)",
                                least=0)] = 1.0
     channels: Annotated[tuple[str, ...], Opt("channels to see, in order [all]")] = ()
@@ -96,9 +96,6 @@ def run(job: Job, options: Options) -> None:
 
     from libcell.train.sequences.training import Training
 
-    if options.weak:
-        job.reporter.warn("--weak settles on one stage where that takes most of a film; compare "
-                          "the model with sequences whose stages you know (docs/stages.md)")
     training = Training(job, path, options)
     fitted, network, task = training.fit()
     if not fitted.first:

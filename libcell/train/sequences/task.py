@@ -1,7 +1,7 @@
 """Sequences with a stage a frame, or with the order of their stages alone, as the engine's task."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from libcell.nn import viterbi
 from libcell.nn.augment import Augmentation
 from libcell.train.engine.task import Task
 from libcell.train.kernels import confusion
-from libcell.train.sequences import batches, judge
+from libcell.train.sequences import batches, judge, orders
 from libcell.train.sequences.courses import Course, Material
-from libcell.train.sequences.running import Running, Weak
+from libcell.train.sequences.orders import Told
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,18 @@ class Stages(Task):
         self._path, self._contract, self._lesson, self._seed = path, contract, lesson, seed
         self._train, self._held = (made.courses[p] for p in ("train", "validation"))
         self._k = len(made.classes)
-        self.running = Running(self._k)
-        order = [torch.from_numpy(c.transcript) for c in self._train]
-        self.running.start(order, sum(map(len, self._train)))
-        self.network = Weak(network, self.running)
-        self._weights = self._class_weights() if lesson.balance and not lesson.weak else None
+        self._labels = orders.first(path, contract, self._train, self._k) if lesson.weak else None
+        self.network = Told(network, self._labels)
+        self._weights = self._class_weights() if lesson.balance else None
         if not lesson.weak:
             self.monitor, self.higher = "balanced_accuracy", True
+
+    @property
+    def told(self) -> list[Course]:
+        """The training part's sequences with the stages that are learnt from."""
+        if self._labels is None:
+            return self._train
+        return [replace(c, y=self._labels.of(i)[: len(c)]) for i, c in enumerate(self._train)]
 
     # -- batches -------------------------------------------------------------------------
 
@@ -59,14 +63,14 @@ class Stages(Task):
 
     def batches(self, epoch: int, start: int) -> Iterator[dict[str, np.ndarray]]:
         random = np.random.default_rng((self._seed, epoch))
-        courses = [self._window(c, random) for c in self._train]
+        courses = [self._window(c, random) for c in self.told]
         for some in batches.alike(courses, self._lesson.batch, random)[start:]:
-            yield batches.read(self._path, self._contract, some) | _transcripts(some)
+            yield batches.read(self._path, self._contract, some)
 
     def _window(self, course: Course, random: np.random.Generator) -> Course:
-        """Some frames of a long sequence; where only the order of the stages is known, all."""
+        """Some frames in a row of a long sequence."""
         most = self._lesson.frames
-        if self._lesson.weak or len(course) <= most:
+        if len(course) <= most:
             return course
         seen = np.flatnonzero(course.rows[: len(course) - most + 1] >= 0)
         start = int(random.choice(seen))  # the first frame always is there
@@ -80,12 +84,7 @@ class Stages(Task):
         there = batch["there"]
         fed, masks = judge.prepared(batch, self._contract, self._lesson.augmentation)
         scores, drawn = network(fed, there)
-        scores = scores.float()
-        truth = batch["y"]
-        if self._lesson.weak:
-            truth = aligned(scores.detach(), batch, self.running)
-            self.running.update(truth, batch["transcript"], self.steps(0))
-        loss, accuracy = self._stage_loss(scores, truth, there)
+        loss, accuracy = self._stage_loss(scores.float(), batch["y"], there)
         figures = {"accuracy": accuracy}
         if drawn is not None and self._lesson.draw:
             figures["drawn"] = _drawing_loss(drawn.float(), fed, masks, there)
@@ -105,12 +104,22 @@ class Stages(Task):
     def _class_weights(self) -> Tensor:
         """Rare stages weigh more: by the root of how rare they are, which learns the many frames
         of interphase as well."""
-        y = np.concatenate([c.y[(c.y >= 0) & (c.rows >= 0)] for c in self._train])
+        y = np.concatenate([c.y[(c.y >= 0) & (c.rows >= 0)] for c in self.told])
         counts = np.maximum(np.bincount(y, minlength=self._k), 1)
         return torch.from_numpy(np.sqrt(len(y) / self._k / counts)).float()
 
     def after_step(self, step: int, total: int) -> None:
-        self.running.done.fill_(step / total)
+        """With the order of the stages alone, the network has its say after some of the epochs."""
+        steps = self.steps(0)
+        asked = {round(share * total / steps) for share in orders.ASKED}
+        if self._labels is None or step % steps or step // steps not in asked:
+            return
+        network = self.network
+        network.eval()
+        device = self._labels.labels.device
+        found = judge.scores(network, self._path, self._contract, self._train, device)
+        self._labels.ask(found, self._train)
+        network.train()
 
     # -- validation ----------------------------------------------------------------------
 
@@ -121,7 +130,7 @@ class Stages(Task):
         found = judge.scores(network, self._path, self._contract, self._held, device)
         truth = [c.y for c in self._held]
         if self._lesson.weak:
-            truth = self._aligned(found)
+            truth = orders.aligned(found, self._held)
         there = np.concatenate([c.rows >= 0 for c in self._held])
         said, right = np.concatenate(found), np.concatenate(truth)
         said, right = (x[there & (right >= 0)] for x in (said, right))
@@ -130,32 +139,6 @@ class Stages(Task):
             confusion.count_confusion(right, said.argmax(axis=1), self._k, self._k))
         return {"loss": float(loss), "balanced_accuracy": float(figures.balanced_accuracy),
                 "macro_f1": float(figures.macro_f1)}
-
-    def _aligned(self, found: list[np.ndarray]) -> list[np.ndarray]:
-        batch = {k: torch.from_numpy(v) for k, v in _transcripts(self._held).items()}
-        batch["frames"] = torch.tensor([len(c) for c in self._held])
-        batch["there"] = judge.padded([c.rows >= 0 for c in self._held])
-        running = Running(self._k)
-        running.load_state_dict({k: v.cpu() for k, v in self.running.state_dict().items()})
-        made = aligned(judge.padded(found), batch, running).numpy()
-        return [row[: len(c)] for row, c in zip(made, self._held)]
-
-
-def aligned(scores: Tensor, batch: dict[str, Tensor], running: Running) -> Tensor:
-    """int64 (B,T): stages along each sequence's transcript, by what the network says now."""
-    logs = (scores.log_softmax(2) - running.log_prior) * batch["there"][..., None] * running.trust
-    transcript = batch["transcript"]
-    law = viterbi.poisson(running.lengths.to(logs.dtype), logs.shape[1])
-    return viterbi.align(logs, batch["frames"], transcript, (transcript >= 0).sum(1), law)
-
-
-def _transcripts(courses: list[Course]) -> dict[str, np.ndarray]:
-    """transcript int64 (B,N), -1 where a sequence has fewer stages."""
-    order = [c.transcript for c in courses]
-    made = np.full((len(order), max(map(len, order), default=0)), -1)
-    for row, one in zip(made, order):
-        row[: len(one)] = one
-    return {"transcript": made}
 
 
 def _drawing_loss(drawn: Tensor, fed: Tensor, masks: Tensor, there: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class Training:
         """Judge the trained network and write its model to `root`; returns the card."""
         card = {
             "provenance": self.job.provenance(),
-            "architecture": self.options.network + ("+viterbi" if self.options.weak else ""),
+            "architecture": self.options.network + ("+order" if self.options.weak else ""),
             "classes": self.made.classes.tolist(),
             "target": self.options.target,
             "input": self.fed,
@@ -87,9 +87,8 @@ class Training:
         for one in self.made.courses["train"]:
             order = one.transcript
             np.add.at(changes, (order[:-1], order[1:]), 1)
-        lengths = (task.running.lengths.tolist() if self.options.weak else
-                   durations.mean_frames([c.y for c in self.made.courses["train"]], k))
-        return {"changes": changes.tolist(), "mean_frames": lengths}
+        return {"changes": changes.tolist(),
+                "mean_frames": durations.mean_frames([c.y for c in task.told], k)}
 
     def _verdict(self, network: nn.Module) -> dict[str, Any]:
         """The card's `calibration` and `metrics`; with `weak` the temperature stays 1, since the
