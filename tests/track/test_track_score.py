@@ -62,6 +62,8 @@ def test_as_py_ctcmetrics(film):
     for tolerance in (0, 1):
         near = figures(film / "bad.tracks", film / "true.tracks", "--tolerance", tolerance)
         assert near["division_f1"] == pytest.approx(theirs[f"BC({tolerance})"], abs=1e-4)
+        assert near["mitotic_branching_correctness"] == pytest.approx(
+            near["division_f1"] / (2 - near["division_f1"]))
 
 
 def test_masks_and_labels_say_the_same(film):

@@ -57,4 +57,4 @@ def _counted(found: Score) -> dict[str, Any]:
         values |= {f"{name}_precision": c.precision, f"{name}_recall": c.recall,
                    f"{name}_f1": c.f1, f"{name}s_found": c.tp, f"{name}s_missed": c.fn,
                    f"{name}s_false": c.fp}
-    return values
+    return values | {"mitotic_branching_correctness": found.divisions_near.jaccard}

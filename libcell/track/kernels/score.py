@@ -45,6 +45,12 @@ class Counted:
         total = 2 * self.tp + self.fn + self.fp
         return 2 * self.tp / total if total else math.nan
 
+    @property
+    def jaccard(self) -> float:
+        """Of divisions the mitotic branching correctness (Ulicna et al. 2021); nan as `f1`."""
+        total = self.tp + self.fn + self.fp
+        return self.tp / total if total else math.nan
+
 
 @dataclass(frozen=True)
 class Challenge:

@@ -51,6 +51,7 @@ def test_as_traccuracy(seed):
     for name, key in (("tp", "True Positive Divisions"), ("fn", "False Negative Divisions"),
                       ("fp", "False Positive Divisions")):
         assert getattr(divisions, name) == split[key], name
+    assert divisions.jaccard == pytest.approx(split["Mitotic Branching Correctness"])
 
 
 def test_nothing_to_follow():
