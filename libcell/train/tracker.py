@@ -60,7 +60,7 @@ class Options(TrainingOptions):
     embedding: Annotated[int, Opt("numbers of the embedding", least=2)] = 16
     epochs: Annotated[int, Opt("passes of --crops pairs", least=1)] = 30
     batch: Annotated[int, Opt("pairs of one step", least=1)] = 4
-    lr: Annotated[float, Opt("learning rate at its highest", least=0)] = 3e-3
+    lr: Annotated[float, Opt("learning rate at its highest", least=0)] = 5e-3
     weight_decay: Annotated[float, Opt("pull of the weights towards zero", least=0)] = 0.01
     clip: Annotated[float | None, Opt("longest gradient", least=0)] = 1.0
     ema: Annotated[float | None, Opt("average the weights with this decay, e.g. 0.999", least=0,

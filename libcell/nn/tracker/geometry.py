@@ -98,7 +98,7 @@ def _facts(
     direct = np.linalg.norm(b.centres[j] - a.centres[i], axis=1) / size
     bent, growth = np.zeros(len(i)), np.zeros(len(i))
     if shaped:
-        bent = np.linalg.norm((a.roots[i] - b.roots[j]).reshape(len(i), -1), axis=1) / size
+        bent = np.linalg.norm(a.roots[i] - b.roots[j], axis=(1, 2)) / size
         growth = np.log(b.sizes[j] / a.sizes[i])
         axes = rest.shape[1]
         cost = cost + _t((bent / SHAPE) ** 2, axes * (axes + 1) // 2) + _t((growth / GROWTH)**2, 1)

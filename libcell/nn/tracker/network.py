@@ -26,6 +26,7 @@ from libcell.nn.tracker.geometry import LINK_COLUMNS, SPLIT_COLUMNS, Candidates
 CELL, CENTRE, SIZE, FATE = range(4)  # maps of each frame; FATE: divides, or was just born
 MAPS = 4
 SURE = 14.0  # gains end here, so that nothing is ever certain
+QUICK = 30.0  # times as fast as any other number is learnt how much the embeddings are heeded
 START = 0.5  # of what geometry says, before anything is learnt
 
 
@@ -92,6 +93,7 @@ class Tracker(nn.Module):
         self.split = _perceptron(SPLIT_COLUMNS + pair + 7, shape.hidden)
         self.within = _perceptron(pair + 6, shape.hidden)
         self.trust = nn.Parameter(torch.full((2,), float(np.log(np.expm1(START)))))
+        self.heed = nn.Parameter(torch.zeros(2))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """See the class."""
@@ -125,15 +127,17 @@ class Tracker(nn.Module):
         """Gains (m,) of links and (k,) of splits: log odds against having no partner."""
         device = earlier.fate.device
         trust = functional.softplus(self.trust)
+        heed = QUICK * self.heed
         i, j = torch.from_numpy(given.links).to(device).T
-        one = self.link(torch.cat([
+        like = (earlier.embedding[i] * later.embedding[j]).sum(dim=1)
+        one = heed[0] * like + self.link(torch.cat([
             _tensor(given.link_facts, device), _alike(earlier.embedding[i], later.embedding[j]),
             _squeezed(earlier.fate[i], later.fate[j], later.size[j] - earlier.size[i],
                       _off(given.link_steps, earlier.moves[i], given.size))], dim=1))[:, 0]
         i, j, k = torch.from_numpy(given.splits).to(device).T
         both = functional.normalize(later.embedding[j] + later.embedding[k], dim=1)
         sisters = (later.embedding[j] * later.embedding[k]).sum(dim=1)
-        two = self.split(torch.cat([
+        two = heed[1] * (earlier.embedding[i] * both).sum(dim=1) + self.split(torch.cat([
             _tensor(given.split_facts, device), _alike(earlier.embedding[i], both),
             _squeezed(earlier.fate[i], later.fate[j] + later.fate[k], sisters,
                       (later.fate[j] - later.fate[k]).abs(),

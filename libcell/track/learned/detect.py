@@ -9,6 +9,7 @@ from torch.nn import functional
 from libcell.nn.tracker.network import CELL, CENTRE, SIZE, Tracker
 
 APART = 1.5  # sizes: peaks that are nearer to each other may be one cell
+LOWER = 0.6
 SMALL = 0.1  # of the usual cell's pixels: less is no cell
 
 
@@ -20,7 +21,8 @@ def labels(
     """Label image (Z,Y,X) uint32 of one frame of a pair, by the pair's maps.
 
     shape      (Z,Y,X) of the frame
-    threshold  probability of a centre, and of cell, from which there is one
+    threshold  probability from which a pixel is cell; that of a centre need be less (`LOWER`),
+               since peaks are narrow and seldom hit exactly
     edge_px    of a usual cell, as the network knows it
     """
     own = network.frame(maps, later)
@@ -28,7 +30,7 @@ def labels(
     wide = [0, network.shape.fold, network.shape.fold]
     smooth = ndimage.gaussian_filter(centre, [w / 2 for w in wide])
     top = ndimage.maximum_filter(smooth, [2 * w + 1 for w in [1 if shape[0] > 1 else 0, *wide[1:]]])
-    found, count = ndimage.label((smooth == top) & (centre >= threshold))
+    found, count = ndimage.label((smooth == top) & (centre >= LOWER * threshold))
     if not count:
         return np.zeros(shape, np.uint32)
     number = _merged(network, maps, later, found, count)

@@ -16,7 +16,7 @@ from libcell.nn.tracker.geometry import candidates
 from libcell.track.kernels import steps as motion
 from libcell.track.kernels.ellipses import Objects
 from libcell.track.kernels.steps import Past, Rules
-from libcell.track.learned.maps import Look
+from libcell.track.learned.maps import Box, Look
 from libcell.track.solver import packing
 from libcell.track.solver.hypotheses import EMPTY, Hypotheses, join, links
 
@@ -142,12 +142,21 @@ def _gains(
     given = candidates(a, b, moves, usual_size(a), look.network.shape.shaped)
     if not len(given.links):
         return EMPTY
-    maps = look.at((p.seen.t, seen.t), (p.seen.image, seen.image))
+    box = _box(a, b, look.network.shape.fold)
+    maps = look.at((p.seen.t, seen.t), (p.seen.image, seen.image), box)
     gains = look.network.across(given, look.network.read(maps, 0, a),
                                 look.network.read(maps, 1, b))
     one, two = (g.cpu().numpy().astype(np.float64) for g in gains)
     return join([links(given.links[:, 0], len(a) + given.links[:, 1], one),
                  Hypotheses(given.splits[:, 0], len(a) + given.splits[:, 1:], two)])
+
+
+def _box(a: Cells, b: Cells, fold: int) -> Box:
+    """Rows and columns in which the cells' points lie, and what is interpolated between."""
+    places = np.concatenate([c.points()[..., -2:].reshape(-1, 2) for c in (a, b)])
+    low = np.maximum(np.floor(places.min(axis=0)) - 2 * fold, 0).astype(int)
+    high = np.ceil(places.max(axis=0)).astype(int) + 2 * fold
+    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
 
 def _flow(taken: Hypotheses, a: Cells, b: Cells) -> Flow:

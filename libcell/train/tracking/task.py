@@ -19,10 +19,10 @@ from libcell.train.tracking.pairs import Cut, Pair, Pairs
 from libcell.train.tracking.truth import NONE, UNKNOWN, fate
 from libcell.train.tracking.views import View
 
-HELD = 24  # crops at most that validation looks at
+HELD = 12  # crops at most that validation looks at
 DIVIDING = 0.35  # share of the crops that are drawn around a division
 BORN = 5.0  # weight of a cell that divides, beside those that do not
-WEIGHTS = {"maps": 1.0, "size": 0.3, "fate": 0.5, "moves": 0.5, "alike": 0.5, "within": 0.3,
+WEIGHTS = {"maps": 3.0, "size": 0.2, "fate": 0.3, "moves": 0.3, "alike": 0.3, "within": 0.3,
            "links": 1.0}
 
 
