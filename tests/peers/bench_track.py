@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from libcell.track.fields import points
+from libcell.track.kernels.ellipses import Objects
 from libcell.track.kernels.movie import link
 from libcell.track.kernels.steps import Rules
 from libcell.track.solver.windows import Window
@@ -84,6 +85,36 @@ def bench_track_million(place: Place) -> Iterator[Row]:
     memory = peak_gb([*command, "--force"])
     yield Row("a million points in 1000 frames", took / 60, 10, "minutes", "cell-track lap")
     yield Row("memory for them", memory, 4, "GB", "cell-track lap, points and tracks included")
+
+
+def bench_track_growing(place: Place) -> Iterator[Row]:
+    """What a frame costs as the movie grows, and 50,000 points without windows."""
+    folder = place.scratch / "track-growing"
+    remove(folder)
+    folder.mkdir()
+    walk(folder, cells=250, frames=400, divide=0.0)
+    (found,) = points.read(folder / "p.csv")
+    frames = list(found.frames((1.0, 1.0, 1.0)))
+    link(frames[:6], Rules(), Window())
+    seen = []
+
+    def watched() -> Iterator[Objects]:
+        for frame in frames:
+            seen.append(time.process_time())
+            yield frame
+
+    link(watched(), Rules(), Window())
+    each = 1000 * np.diff(seen)
+    quarters = [each[a : a + 96].mean() for a in (12, 300)]  # whole windows of 12 frames
+    slope = np.polyfit(np.arange(each.size), each, 1)[0]
+    yield Row("a frame late in a movie of 400 beside an early one", quarters[1] / quarters[0], 1.25,
+              "times its time", f"{quarters[0]:.1f} and {quarters[1]:.1f} ms, slope "
+              f"{1000 * slope:.1f} us a frame; 250 points each")
+    walk(folder, cells=250, frames=200, divide=0.0)
+    took = seconds([BIN / "cell-track", "lap", folder / "p.csv", "-o", folder / "t.tracks",
+                    "--window", 0, "-q"])
+    yield Row("50,000 points at once, without windows", took, 60, "seconds",
+              "cell-track lap --window 0, start included")
 
 
 def walk(folder: Path, cells: int, frames: int, divide: float = 0.01) -> None:
