@@ -15,7 +15,8 @@ LAYOUT = {"template": "none", "font": {"family": "system-ui, sans-serif", "size"
           "margin": {"l": 150, "r": 30, "t": 20, "b": 60}}
 HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:15px system-ui,sans-serif;color:#1b1f24;max-width:60rem;margin:2rem auto;
-padding:0 1rem}}h2{{margin-top:2.5rem}}</style>
+padding:0 1rem}}h2{{margin-top:2.5rem}}.picture{{overflow-x:auto}}
+.picture>div{{min-width:44rem}}</style>
 <script>{script}</script><h1>{title}</h1><p>{text}</p>
 """
 
@@ -48,8 +49,9 @@ def page(
                          script=plotly.offline.get_plotlyjs())]
     for i, (name, figure) in enumerate(figures.items()):
         figure.update_layout(**LAYOUT)
-        parts.append(f"<h2>{name}</h2>" + figure.to_html(
-            full_html=False, include_plotlyjs=False, div_id=f"figure-{i}"))
+        drawn = figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"figure-{i}",
+                               config={"responsive": True, "displaylogo": False})
+        parts.append(f'<h2>{name}</h2><div class="picture">{drawn}</div>')
     return "\n".join(parts) + "\n</html>\n"
 
 
@@ -64,12 +66,13 @@ def _confusion(table: dict[str, Any]) -> go.Figure:
     share = np.divide(counts, totals, where=totals > 0, out=np.zeros(counts.shape))
     figure = go.Figure(go.Heatmap(
         z=share.tolist(), x=[_shown(c) for c in table["columns"]],
-        y=[_shown(r) for r in table["rows"]], zmin=0, zmax=1, colorscale="Cividis",
-        reversescale=True, xgap=1, ygap=1, text=counts.astype(int).tolist(),
+        y=[_shown(r) for r in table["rows"]], zmin=0, zmax=1, colorscale="Blues",
+        xgap=1, ygap=1, text=counts.astype(int).tolist(),
         texttemplate="%{text}", hovertemplate="true %{y}, predicted %{x}: %{z:.0%}<extra></extra>",
         colorbar={"title": {"text": "share of<br>true class"}, "thickness": 12}))
     figure.update_layout(height=200 + 32 * len(counts))
-    figure.update_xaxes(title_text="predicted", type="category", automargin=True)
+    figure.update_xaxes(title={"text": "predicted", "standoff": 12}, type="category",
+                        automargin=True, tickangle=-45)
     figure.update_yaxes(title_text="true", type="category", autorange="reversed", automargin=True)
     return figure
 
