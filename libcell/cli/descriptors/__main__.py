@@ -1,0 +1,21 @@
+"""`python -m libcell.cli.descriptors SYSTEM FOLDER`: a descriptor of every subcommand."""
+
+import argparse
+from pathlib import Path
+
+from libcell.cli import descriptors
+
+
+def main() -> None:
+    """Write the files of one workflow system."""
+    parser = argparse.ArgumentParser(prog="python -m libcell.cli.descriptors", description=__doc__)
+    parser.add_argument("system", choices=descriptors.systems())
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    for name, text in descriptors.files(given.system):
+        (given.folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()
