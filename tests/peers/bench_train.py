@@ -87,7 +87,8 @@ def _stepper(task: CropClasses) -> Stepper:
 def _task(path: Path) -> CropClasses:
     rows = np.arange(N)
     plan = Plan(path, rows, rows % CLASSES, np.array([f"c{i}" for i in range(CLASSES)]),
-                np.full(N, "g"), ("Metadata_Plate",), np.full(N, "train"))
+                np.full(N, "g"), ("Metadata_Plate",), np.full(N, "train"),
+                crops.open_crops(path).index())
     seeds.plant(0)
     shape = {"backbone": "resnet18", "channels": 2, "size_px": [EDGE, EDGE],
              "head": {"name": "linear", "options": {}}}
