@@ -105,7 +105,8 @@ def _checks(table: pa.Table) -> Section:
     shown = []
     for name in _names(rows):
         found = _found(rows, name)
-        regions = ", ".join(f"{r} {f[0]:.2f}" for r, f in found.density.items())
+        regions = ", ".join(f"{r} {f[0]:.2f}" for r, f in found.density.items()
+                            if np.isfinite(f[0]))
         shown.append([name, f"{found.gain[0]:.3f} ({found.gain[1]:.3f} to {found.gain[2]:.3f})",
                       f"{found.forgets[0]:.2f}", regions,
                       "holds" if not verdict.warnings(name, found) else "see the warnings"])

@@ -74,6 +74,8 @@ def _column(name: str, values: pa.ChunkedArray) -> Column | None:
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.chunk(0)
     labels = coded.dictionary.to_pylist()
+    if len(labels) == 1 and not values.null_count:
+        return None  # the same for all
     if not 1 <= len(labels) <= MOST_LABELS:
         if pa.types.is_integer(kind) and labels:
             return Column(shown, values.cast(pa.float64()).to_numpy(zero_copy_only=False))

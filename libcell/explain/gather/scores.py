@@ -52,8 +52,8 @@ def _side_by_side(several: Sequence[tuple[str, pa.Table]]) -> Section | None:
         row = overall.get("balanced_accuracy")
         if row and row["value"] is not None:
             shown.append([title.removeprefix(": "), f"{row['n']:,}", str(row["split"]), *(
-                _number(overall[m]["value"]) + (f" ({i})" if (i := _interval(overall[m])) else "")
-                if m in overall else "" for m in ("balanced_accuracy", "macro_f1", "accuracy"))])
+                _with_interval(overall.get(m))
+                for m in ("balanced_accuracy", "macro_f1", "accuracy"))])
     if len(shown) < 2:
         return None
     return Table("Models side by side", "Intervals (95 %) are drawn over groups; two that overlap "
@@ -155,8 +155,8 @@ def _worst(title: str, rows: Rows) -> Section | None:
 def _with_interval(row: dict[str, Any] | None) -> str:
     if row is None:
         return ""
-    interval = _interval(row)
-    return _number(row["value"]) + (f" ({interval})" if interval else "")
+    return _number(row["value"]) + (
+        "" if row["low"] is None else f" ({row['low']:.3f}–{row['high']:.3f})")
 
 
 def _number(value: float | None) -> str:

@@ -95,9 +95,11 @@ def _gallery(material: Material, crops: Examples) -> Section | None:
     if material.crops is None:
         return None
     pictures = crops.sample()
-    channels = ", ".join(material.crops.channels)
-    return Gallery("Cells", f"A random sample, outlined; channels {channels} in sky blue, orange, "
-                   "green and purple, all on the same scale.", pictures) if pictures else None
+    names = material.crops.channels
+    told = (f"channels {', '.join(names)} in sky blue, orange, green and purple" if len(names) > 1
+            else f"channel {names[0]}")
+    return Gallery("Cells", f"A random sample, outlined where there are masks; {told}, all on the "
+                   "same scale.", pictures) if pictures else None
 
 
 def _tracks(material: Material) -> Section | None:

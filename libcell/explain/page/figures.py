@@ -9,6 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+FEW = 8
+BLUES = ((0, "#f7fbff"), (0.5, "#6baed6"), (1, "#08306b"))  # light to dark, so grey prints do
 INK = "#1b1f24"
 LAYOUT = {
     "template": "none",
@@ -37,13 +39,14 @@ def confusion(counts: np.ndarray, truth: Sequence[str], predicted: Sequence[str]
     keys = [[f"{t}|{p}" for p in predicted] for t in truth]
     figure = go.Figure(go.Heatmap(
         z=share.tolist(), x=list(map(shown, predicted)), y=list(map(shown, truth)), text=text,
-        texttemplate="%{text}", colorscale="Cividis", reversescale=True, zmin=0, zmax=1,
+        texttemplate="%{text}", colorscale=BLUES, zmin=0, zmax=1,
         customdata=keys, xgap=2, ygap=2,
         hovertemplate="true %{y}, predicted %{x}: %{text}<extra></extra>",
         colorbar={"title": {"text": "share of<br>true class"}, "thickness": 12}))
-    height = 190 + 62 * len(truth)
+    height = 190 + (62 if len(truth) <= FEW else 44) * len(truth)
     figure.update_layout(**LAYOUT, height=height)
-    figure.update_xaxes(title_text="predicted", type="category")
+    figure.update_xaxes(title_text="predicted", type="category", automargin=True,
+                        title_standoff=16)
     figure.update_yaxes(title_text="true", type="category", autorange="reversed",
                         automargin=True, title_standoff=12)
     return _json(figure)

@@ -14,4 +14,7 @@ function whenNear(box, draw) {
   waiting.set(box, draw);
   near.observe(box);
 }
-addEventListener("beforeprint", () => { for (const box of [...waiting.keys()]) drawNow(box); });
+addEventListener("beforeprint", () => {
+  for (const box of [...waiting.keys()]) drawNow(box);
+  for (const part of document.querySelectorAll("details")) part.open = true;
+});

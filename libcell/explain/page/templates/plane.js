@@ -29,7 +29,7 @@ function picture(id) {
     figure.append(image);
   }
   const caption = document.createElement("figcaption");
-  caption.textContent = id;
+  caption.textContent = caption.title = id;
   figure.append(caption);
   return figure;
 }

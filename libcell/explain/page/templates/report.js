@@ -15,6 +15,11 @@ function choose(chart, key) {
   for (const button of document.querySelectorAll(`button[data-chart="${chart}"]`)) {
     button.setAttribute("aria-pressed", String(button.dataset.key === key));
   }
+  const select = document.querySelector(`select[data-chart="${chart}"]`);
+  if (select) select.value = key;
+}
+for (const select of document.querySelectorAll("select[data-chart]")) {
+  select.addEventListener("change", () => choose(select.dataset.chart, select.value));
 }
 for (const button of document.querySelectorAll("button[data-chart]")) {
   button.addEventListener("click", () => choose(button.dataset.chart, button.dataset.key));
