@@ -77,12 +77,11 @@ def run(job: Job, options: Options) -> None:
     from libcell.train.tracking import films
 
     made = films.of(job.inputs.paths("image", "labels"), options)
+    _require_sound(options, _widths(options, made[0].ndim))
     movies = _prepared(job, made, options)
     shape = _shape(made, movies, options)
     held = films.held_out(movies, options.validation)
     fitted = _fitted(job, options, shape, movies, held)
-    if not fitted.first:
-        return
     card = _card(job, options, made, movies, shape)
     card |= {"split": _split(made, movies, held),
              "metrics": {"epoch": fitted.epoch, "validation": fitted.figures}}
@@ -119,12 +118,10 @@ def _fitted(
 
 def _prepared(job: Job, made: list[Film], options: Options) -> list[Movie]:
     """The films' frames, prepared, with their cells and tracks."""
-    from libcell.errors import UsageFault
     from libcell.train.segmentation.fields import Reading
     from libcell.train.tracking import annotation, movies
 
-    if options.pmin >= options.pmax:
-        raise UsageFault(f"--pmin {options.pmin:g} is not below --pmax {options.pmax:g}")
+    told = [annotation.read(film.tracks, film.name, film.z_step) for film in made]
     reading = Reading(tuple(options.channels), options.pmin, options.pmax, options.invert)
     folders = {(n, t): job.parts / f"frame-{n:04d}-{t:06d}"
                for n, film in enumerate(made) for t in film.frames}
@@ -135,15 +132,14 @@ def _prepared(job: Job, made: list[Film], options: Options) -> list[Movie]:
     sparse = {"auto": None, "all": False, "some": True}[options.annotated]
     found = []
     for n, film in enumerate(made):
-        told = annotation.read(film.tracks, film.name, film.z_step)
         some = [folders[n, t] for t in film.frames]
-        found.append(movies.load(some, film.frames.start, told, film.spacing,
+        found.append(movies.load(some, film.frames.start, told[n], film.spacing,
                                  film.truth is not None, sparse))
     return found
 
 
 def _shape(made: list[Film], movies: list[Movie], options: Options) -> Shape:
-    """The network for these films. UsageFault for sizes that do not fit it."""
+    """The network for these films; large cells are looked at more coarsely."""
     import statistics
 
     from libcell.errors import UsageFault
@@ -154,15 +150,31 @@ def _shape(made: list[Film], movies: list[Movie], options: Options) -> Shape:
     edges = [usual_size(f.cells) for m in movies for f in m.frames if len(f.cells)]
     edge = statistics.median(edges) if edges else 1.0
     fold = (4 if edge >= LARGE else 2) if options.fold == "auto" else int(options.fold)
-    widths = options.widths or ((24, 48, 96, 128) if ndim == 2 else (16, 32, 48, 64))
-    if len(widths) < 2 or min(widths) < 1:
-        raise UsageFault("--widths: expected two channel numbers or more, e.g. 24,48,96,128")
-    shape = Shape(len(options.channels), ndim, fold, tuple(widths), options.embedding,
+    widths = _widths(options, ndim)
+    shape = Shape(len(options.channels), ndim, fold, widths, options.embedding,
                   shaped=all(f.truth is not None for f in made))
     if options.size % shape.trunk.multiple:
         raise UsageFault(f"--size {options.size}: is not a multiple of {shape.trunk.multiple}, "
                          f"which the network's {len(widths)} levels need")
     return shape
+
+
+def _widths(options: Options, ndim: int) -> tuple[int, ...]:
+    return tuple(options.widths) or ((24, 48, 96, 128) if ndim == 2 else (16, 32, 48, 64))
+
+
+def _require_sound(options: Options, widths: tuple[int, ...]) -> None:
+    """UsageFault for what can be told before any frame is read."""
+    from libcell.errors import UsageFault
+
+    if options.pmin >= options.pmax:
+        raise UsageFault(f"--pmin {options.pmin:g} is not below --pmax {options.pmax:g}")
+    if len(widths) < 2 or min(widths) < 1:
+        raise UsageFault("--widths: expected two channel numbers or more, e.g. 24,48,96,128")
+    multiple = 2 << (len(widths) - 1)
+    if options.size % multiple:
+        raise UsageFault(f"--size {options.size}: is not a multiple of {multiple}, which the "
+                         f"network's {len(widths)} levels need")
 
 
 def _card(
@@ -224,6 +236,5 @@ METHOD = Method(
             "-o tracker.model",
     paper="after CELLECT 2025, doi:10.1038/s41592-025-02886-x",
     needs="train",
-    distributed=True,
     plan=plan,
 )

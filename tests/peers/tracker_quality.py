@@ -31,9 +31,9 @@ FIGURES = ("LNK", "TRA", "division_f1", "complete_tracks", "link_f1")
 SPLIT, LAST = 26, 41  # the first frame of the test, and the end of the film
 TENTH = 0.1
 Film = tuple[list[np.ndarray], list[np.ndarray], dict[int, int]]  # images, masks, parents
-TRAIN = {"bacteria": ("--crops", "48", "--epochs", "24"),
-         "nuclei": ("--crops", "48", "--epochs", "16", "--size", "128"),
-         "stacks": ("--crops", "24", "--epochs", "12", "--size", "64", "--depth", "8")}
+TRAIN = {"bacteria": ("--crops", "96", "--epochs", "6"),
+         "nuclei": ("--crops", "96", "--epochs", "5", "--size", "128"),
+         "stacks": ("--crops", "48", "--epochs", "6", "--size", "64", "--depth", "8")}
 
 
 def run(command: str, *args: object) -> dict[str, object]:
@@ -58,15 +58,16 @@ def bacteria(data: Path, frames: range) -> Film:
 
 
 def nuclei(seed: int) -> Film:
-    """A simulated film; masks hold the tracks' numbers."""
+    """Every second frame of a simulated film; masks hold the tracks' numbers."""
     from libcell.simulate import simulate_timelapse
 
-    made = simulate_timelapse(seed, frames=24, shape=(256, 256), n_cells=14, cycle_frames=20)
+    made = simulate_timelapse(seed, frames=40, shape=(256, 256), n_cells=9, cycle_frames=22,
+                              speed_px=4.0)
     masks = np.zeros_like(made.nuclei)
     for t, label, track in zip(*(made.tracks[k] for k in ("t", "label", "track_id"))):
         masks[t][made.nuclei[t] == label] = track
     parents = dict(zip(made.tracks["track_id"].tolist(), made.tracks["parent_track_id"].tolist()))
-    return list(made.image[:, 0]), list(masks), parents
+    return list(made.image[::2, 0]), list(masks[::2]), parents
 
 
 def stacks(seed: int, frames: int = 16, shape: tuple[int, ...] = (10, 96, 96)) -> Film:
@@ -93,7 +94,7 @@ def stacks(seed: int, frames: int = 16, shape: tuple[int, ...] = (10, 96, 96)) -
         masks.append(owner)
         after = []
         for k, p, place, age in cells:
-            speed[k] = 0.7 * speed[k] + rng.normal(0, 0.8, 3)
+            speed[k] = 0.7 * speed[k] + rng.normal(0, 2.0, 3)
             moved = np.clip(place + speed[k], 4, high - 4)
             if age < 12:
                 after.append((k, p, moved, age + 1))
