@@ -10,25 +10,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from libcell.simulate.classes import CLASSES, CellClass
     from libcell.simulate.field import Field, simulate_field
+    from libcell.simulate.lines import Lines, simulate_lines
     from libcell.simulate.optics import Optics
     from libcell.simulate.plate import Plate, simulate_plate
     from libcell.simulate.rounds import Rounds, simulate_rounds
     from libcell.simulate.timelapse import Timelapse, simulate_timelapse
-    from libcell.simulate.write import write_plate, write_rounds, write_timelapse
+    from libcell.simulate.write import write_lines, write_plate, write_rounds, write_timelapse
 
 WHERE = {
     "CLASSES": "classes", "CellClass": "classes", "Optics": "optics",
     "Field": "field", "simulate_field": "field",
+    "Lines": "lines", "simulate_lines": "lines",
     "Plate": "plate", "simulate_plate": "plate",
     "Rounds": "rounds", "simulate_rounds": "rounds",
     "Timelapse": "timelapse", "simulate_timelapse": "timelapse",
-    "write_plate": "write", "write_rounds": "write", "write_timelapse": "write",
+    "write_lines": "write", "write_plate": "write", "write_rounds": "write",
+    "write_timelapse": "write",
 }
 
 __all__ = [
-    "CLASSES", "CellClass", "Field", "Optics", "Plate", "Rounds", "Timelapse",
-    "simulate_field", "simulate_plate", "simulate_rounds", "simulate_timelapse",
-    "write_plate", "write_rounds", "write_timelapse",
+    "CLASSES", "CellClass", "Field", "Lines", "Optics", "Plate", "Rounds", "Timelapse",
+    "simulate_field", "simulate_lines", "simulate_plate", "simulate_rounds",
+    "simulate_timelapse", "write_lines", "write_plate", "write_rounds", "write_timelapse",
 ]
 
 

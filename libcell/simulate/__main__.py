@@ -11,10 +11,12 @@ KINDS = {
     "plate": "a multi-well plate: conditions, batch effects, classes of cells",
     "rounds": "fields imaged in two staining rounds, shifted, some cells lost",
     "timelapse": "films of dividing cells with tracks and cell-cycle stages",
+    "lines": "time series of growing cell lines in batches, phase contrast",
 }
 WELLS = {"plate": 6, "rounds": 1, "timelapse": 1}
 SITES = {"plate": 2, "rounds": 2, "timelapse": 1}
-CELLS_PER_PX = {"plate": 40 / 256**2, "rounds": 40 / 256**2, "timelapse": 12 / 256**2}
+CELLS_PER_PX = {"plate": 40 / 256**2, "rounds": 40 / 256**2, "timelapse": 12 / 256**2,
+                "lines": 40 / 256**2}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,10 +28,13 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
                          help="new folder; must not exist")
         one.add_argument("--seed", type=_least(0), default=0, metavar="N", help="[%(default)s]")
-        one.add_argument("--wells", type=_least(1), default=WELLS[kind], metavar="N",
-                         help="wells, from B02 on [%(default)s]")
-        one.add_argument("--sites", type=_least(1), default=SITES[kind], metavar="N",
-                         help="fields of view per well [%(default)s]")
+        if kind == "lines":
+            _add_lines(one)
+        else:
+            one.add_argument("--wells", type=_least(1), default=WELLS[kind], metavar="N",
+                             help="wells, from B02 on [%(default)s]")
+            one.add_argument("--sites", type=_least(1), default=SITES[kind], metavar="N",
+                             help="fields of view per well [%(default)s]")
         one.add_argument("--size", type=_least(64), default=256, metavar="PX",
                          help="height and width of a field [%(default)s]")
         one.add_argument("--cells", type=_least(1), metavar="N",
@@ -40,10 +45,23 @@ def parser() -> argparse.ArgumentParser:
         if kind == "timelapse":
             one.add_argument("--frames", type=_least(1), default=24, metavar="N",
                              help="frames, 10 minutes apart [%(default)s]")
-        if kind != "rounds":
+        if kind in ("plate", "timelapse"):
             one.add_argument("--contrast", choices=("fluorescence", "phase"),
                              default="fluorescence", help="[%(default)s]")
     return top
+
+
+def _add_lines(one: argparse.ArgumentParser) -> None:
+    for name, value, text in (("lines", 3, "cell lines"), ("batches", 4, "batches"),
+                              ("positions", 2, "time series of each line in each batch"),
+                              ("frames", 6, "images of a time series")):
+        one.add_argument(f"--{name}", type=_least(1), default=value, metavar="N",
+                         help=f"{text} [%(default)s]")
+    for name, number, text in (("hours", 6.0, "between two images"),
+                               ("share", 1.0, "of the cells that look like their line"),
+                               ("effect", 1.0, "strength of the batch effects")):
+        one.add_argument(f"--{name}", type=float, default=number, metavar="X",
+                         help=f"{text} [%(default)s]")
 
 
 def _least(lowest: int) -> Callable[[str], int]:
@@ -57,10 +75,23 @@ def _least(lowest: int) -> Callable[[str], int]:
 
 def simulate(options: argparse.Namespace) -> None:
     """Write what was asked for."""
-    from libcell.simulate import simulate_plate, write_plate, write_rounds, write_timelapse
+    from libcell.simulate import (
+        simulate_lines,
+        simulate_plate,
+        write_lines,
+        write_plate,
+        write_rounds,
+        write_timelapse,
+    )
 
     shape = (options.size, options.size)
     n_cells = options.cells or max(1, round(CELLS_PER_PX[options.kind] * options.size**2))
+    if options.kind == "lines":
+        write_lines(options.output, simulate_lines(
+            options.seed, options.lines, options.batches, options.positions, options.frames,
+            hours=options.hours, shape=shape, n_cells=n_cells, share=options.share,
+            effect=options.effect))
+        return
     common = {"wells": options.wells, "sites": options.sites, "shape": shape, "n_cells": n_cells}
     if options.kind == "plate":
         write_plate(options.output, simulate_plate(

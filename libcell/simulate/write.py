@@ -14,6 +14,7 @@ import tifffile
 
 from libcell.simulate.field import Field
 from libcell.simulate.folder import new_folder, write_table
+from libcell.simulate.lines import EFFECTS, Flask, Lines
 from libcell.simulate.plate import Place, Plate, well_names
 from libcell.simulate.rounds import Rounds, simulate_rounds
 from libcell.simulate.timelapse import Timelapse, simulate_timelapse
@@ -29,6 +30,8 @@ TRACKS = (*OBJECT_KEYS[:3], "Metadata_T", "Metadata_Label", "track_id", "parent_
 DIVISIONS = (*OBJECT_KEYS[:3], "Metadata_T", "parent_track_id", "daughter1_track_id",
              "daughter2_track_id")
 LAYOUT = ("Plate", "Row", "Column")
+FLASK = ("Metadata_Line", "Metadata_Batch", "Metadata_Position")
+CULTURE = (*FLASK, "Metadata_T", "Metadata_Label", "class", "y", "x", "cell_area_px")
 
 
 def write_plate(folder: str | Path, plate: Plate) -> Path:
@@ -103,6 +106,36 @@ def write_timelapse(
         write_table(root / "truth" / "divisions.csv", DIVISIONS, divisions)
         write_table(root / "layout.csv", LAYOUT, _plain_layout(names))
     return Path(folder)
+
+
+def write_lines(folder: str | Path, lines: Lines) -> Path:
+    """Time series named as CLANet's: `images/{line}/batch_{n}/SIM_P{position}_1_{time}.tif`, the
+    time as 02d12h00m.
+
+    Truth: `truth/objects.csv` (CULTURE; class is the line for cells that look like it, else
+    common) and `truth/batches.csv` (EFFECTS of each). OutputExists if the folder does.
+    """
+    with new_folder(Path(folder)) as root:
+        rows: list[dict[str, Any]] = []
+        for flask in lines.flasks():
+            below = root / "images" / flask.line / f"batch_{flask.batch}"
+            for t, field in enumerate(lines.series(flask)):
+                minutes = round(60 * lines.hours[t])
+                time = f"{minutes // 1440:02d}d{minutes // 60 % 24:02d}h{minutes % 60:02d}m"
+                _write_tiff(below / f"SIM_P{flask.position}_1_{time}.tif", field.image[0],
+                            field.pixel_size_um)
+                rows += _culture_rows(flask, t, field)
+        write_table(root / "truth" / "objects.csv", CULTURE, rows)
+        write_table(root / "truth" / "batches.csv", ("Metadata_Batch", *EFFECTS), [
+            {"Metadata_Batch": b} | lines.effects(b) for b in range(1, lines.batches + 1)])
+    return Path(folder)
+
+
+def _culture_rows(flask: Flask, t: int, field: Field) -> list[dict[str, Any]]:
+    keys = dict(zip(FLASK, (flask.line, flask.batch, f"P{flask.position}"))) | {"Metadata_T": t}
+    values = zip(*(v.tolist() for v in field.objects.values()))
+    found = (dict(zip(field.objects, row)) for row in values)
+    return [keys | row | {"Metadata_Label": row["label"]} for row in found]
 
 
 def write_images(folder: Path, stem: str, field: Field) -> None:
