@@ -25,8 +25,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 class Options(TrainingOptions):
     """What is learnt, which bags are held out, how a bag becomes one."""
 
-    epochs: Annotated[int, Opt("looks at the validation part", least=1)] = 40
-    passes: Annotated[int, Opt("passes over the training part before each", least=1)] = 5
+    epochs: Annotated[int, Opt("looks at the validation part", least=1)] = 20
+    passes: Annotated[int, Opt("passes over the training part before each", least=1)] = 10
     batch: Annotated[int, Opt("bags of one step", least=1)] = 16
     lr: Annotated[float, Opt("learning rate at its highest", least=0)] = 3e-3
     weight_decay: Annotated[float, Opt("pull of the weights towards zero", least=0)] = 0.05
