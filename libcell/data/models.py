@@ -103,6 +103,18 @@ def load_tensors(path: Path, name: str = WEIGHTS) -> dict[str, np.ndarray]:
     return _load_file(file)
 
 
+def require_whole(path: Path) -> None:
+    """DataError if a file of tensors of the model, or of a member of it, was cut or garbled;
+    reads the files' heads alone."""
+    for file in sorted(path.rglob("*.safetensors")):
+        try:
+            with safetensors.safe_open(file, framework="np"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{file}: damaged ({error}); train again, or copy the model "
+                            "again") from error
+
+
 def _load_file(file: Path) -> dict[str, np.ndarray]:
     try:
         return dict(safetensors.numpy.load_file(file))

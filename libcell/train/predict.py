@@ -54,6 +54,7 @@ def run(job: Job, options: Options) -> None:
 
     path = Path(options.model)
     card = models.load_card(path)
+    models.require_whole(path)
     if not card["classes"]:
         raise DataError(f"{path}: learnt without classes and tells none; cell-feat embed and "
                         "cell-train cnn --weights take it")

@@ -291,8 +291,9 @@ def test_equal_crops_in_two_parts(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    (lambda p, n: (p, ["a"] * len(n)), "only one class"),
-    (lambda p, n: (p, ["b" if i == 3 else "a" for i in range(len(n))]), "one group only"),
+    (lambda p, n: (p, ["a"] * len(n)), "only one class, a;"),
+    (lambda p, n: (p, ["rare" if i == 3 else "a" for i in range(len(n))]),
+     "in one group only, so it cannot be held out: class rare (group a0)"),
     (lambda p, n: (p, [None] * len(n)), "no row has a value"),
     (lambda p, n: (_with_nan(p), n), "crop 100 holds NaN"),
 ])
@@ -363,6 +364,18 @@ def test_a_model_whose_weights_are_not_its_cards(trained, tmp_path):
     said = call("train", "predict", tmp_path / "c.model", trained / "a.crops.zarr", "-o",
                 tmp_path / "p.parquet", code=65).said
     assert "its weights are not of the network" in said and len(said.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "baselines.safetensors"])
+def test_a_model_that_was_cut_is_one_line(trained, tmp_path, name):
+    import shutil
+
+    shutil.copytree(trained / "c.model", tmp_path / "c.model")
+    file = tmp_path / "c.model" / name
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    done = call("train", "predict", tmp_path / "c.model", trained / "a.crops.zarr", "-o",
+                tmp_path / "p.parquet", code=65)
+    assert name in done.said and len(done.said.splitlines()) == 1
 
 
 def test_crops_and_tables_are_told_apart(trained, tmp_path):

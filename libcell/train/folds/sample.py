@@ -45,7 +45,7 @@ def sample(table: pa.Table, options: Any, seed: int) -> Sample:
     columns = options.group or matrix.default_group(rows)
     groups = matrix.groups(rows, columns)
     splits = ([_told(rows, options, y, classes)] if options.split else held_out.rounds(
-        y, groups, fractions=held_out.fractions_of(options.fractions), folds=options.folds,
+        classes[y], groups, fractions=held_out.fractions_of(options.fractions), folds=options.folds,
         fold=options.fold, leave_one_out=_each(options), hold_out=options.hold_out, seed=seed))
     return Sample(rows, y.astype(np.int64), classes, groups, columns, splits)
 
