@@ -29,11 +29,13 @@ def run(job: Job, options: Options) -> None:
     """Read what there is, arrange it in sections, write the page."""
     from libcell import __version__
     from libcell.explain.gather.material import read_material
-    from libcell.explain.gather.story import Telling, tell
+    from libcell.explain.gather.story import Telling, tell, without_crops
     from libcell.explain.page.render import LIMIT_BYTES, render
 
     material = read_material(job.inputs.paths())
     _require_columns(material, options.colour)
+    for text in without_crops(material):
+        job.reporter.warn(text)
     told = Telling(options.title, options.examples, options.points, options.colour,
                    options.simulated, f"{job.command} {__version__}")
     content = render(tell(material, told)).encode()

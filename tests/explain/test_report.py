@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hand_made import call, write_features, write_images, write_labels, write_table
 
+from libcell.explain.gather import held_out
 from libcell.explain.page import figures
 
 EVIL = "<script>alert(1)</script>"
@@ -227,6 +228,55 @@ def test_one_of_each(work, tmp_path, names):
     done = call("explain", "report", *(tmp_path / c for c in copies), "-o", tmp_path / "r.html",
                 code=65)
     assert "a report takes one" in done.said  # of features, or of the same thing
+
+
+def test_several_models_stand_beside_each_other(work, tmp_path):
+    for name, trees in (("few", 2), ("many", 12)):
+        call("train", "forest", work / "f.parquet", "--target", "Metadata_Class", "--trees", trees,
+             "-o", tmp_path / f"{name}.model")
+        call("train", "predict", work / "f.parquet", "-m", tmp_path / f"{name}.model",
+             "-o", tmp_path / f"{name}.parquet")
+        call("train", "score", tmp_path / f"{name}.parquet", "--draws", 20,
+             "-o", tmp_path / f"score-{name}")
+    parts = [f"{n}{s}" for n in ("many", "few") for s in (".model", ".parquet")]
+    made = report(tmp_path, [*parts, "score-few", "score-many"]).read_text()
+    titles = re.findall(r"<h2>(.*?)</h2>", made)
+    for title in ("Models side by side", "What was held out: few", "How good it is: score-many",
+                  "What is confused with what: few", "Class by class: score-few"):
+        assert title in titles, title
+
+
+def test_folds_and_what_is_on_two_sides(work, tmp_path):
+    """Folds by well: a plate is in all of them, and the page says so."""
+    call("train", "forest", work / "f.parquet", "--target", "Metadata_Class", "--trees", 3,
+         "--folds", 2, "-o", tmp_path / "f.model")
+    shutil.copy(work / "f.parquet", tmp_path)
+    table = pq.read_table(tmp_path / "f.parquet")
+    names = pa.array([f"p{i // 40}" for i in range(80)])
+    assert held_out._audit("", table.set_column(
+        table.column_names.index("Metadata_Plate"), "Metadata_Plate", names),
+        {"by": ["Metadata_Well"], "groups": {"train": ["A01", "A09"], "test": ["A02", "A10"]}}
+    ).rows[0][:3] == ["plate", "2", "2"]
+    made = report(tmp_path, ("f.parquet", "f.model")).read_text()
+    assert "tested by" in made and "fold-1" in made
+
+
+def test_crops_of_other_cells(work, tmp_path):
+    """The page says that there are no pictures, and so does the command."""
+    table = pq.read_table(work / "p.parquet")
+    ids = pa.array([f"gone:{i}" for i in range(table.num_rows)])
+    pq.write_table(table.set_column(0, "object_id", ids), tmp_path / "p.parquet")
+    done = call("explain", "report", tmp_path / "p.parquet", work / "c.crops.zarr",
+                "-o", tmp_path / "r.html")
+    assert "none of its 80 objects has a crop in the store" in done.said
+    text = (tmp_path / "r.html").read_text()
+    assert "has no crop of them" in text and "give the store that they come from" in text
+
+
+def test_a_colour_that_does_not_exist(work, tmp_path):
+    done = call("explain", "report", work / "p.parquet", "--colour", "x", "-o", tmp_path / "r.html",
+                code=65)
+    assert "--colour x: no table of planes was given" in done.said
 
 
 def test_a_bundle_of_scores_is_read(work, tmp_path):

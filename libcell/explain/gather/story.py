@@ -53,7 +53,8 @@ def tell(material: Material, told: Telling) -> Report:
         *explanations.sections(material), *looks.sections(material),
         *distributions.sections(material), _provenance(material),
     ]
-    warnings = ["The images are simulated; nothing here is a finding."] if told.simulated else []
+    warnings = without_crops(material)
+    warnings += ["The images are simulated; nothing here is a finding."] if told.simulated else []
     for title, model in material.titles("model"):
         split, metrics = model.content["split"], model.content["metrics"]
         said = [*split["warnings"], *(f"{name}: {note}" for name, part in metrics.items()
@@ -62,6 +63,19 @@ def tell(material: Material, told: Telling) -> Report:
     warnings += explanations.warnings(material)
     return Report(told.title, told.made_by, [s for s in found if s is not None], warnings,
                   crops.thumbs())
+
+
+def without_crops(material: Material) -> list[str]:
+    """Which tables are of other objects than the crop store that was given."""
+    if material.crops is None:
+        return []
+    known = set(material.crops.index().column("object_id").to_pylist())
+    return [
+        f"{one.name} ({kind}): none of its {one.content.num_rows:,} objects has a crop in the "
+        "store that was given, so no picture of them is shown; give the store that they come from"
+        for kind in ("predictions", "planes") for one in material.all(kind)
+        if one.content.num_rows and known.isdisjoint(one.content.column("object_id").to_pylist())
+    ]
 
 
 def _judges(table: pa.Table) -> bool:
