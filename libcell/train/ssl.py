@@ -18,6 +18,7 @@ class Options(TrainingOptions):
 
     epochs: Annotated[int, Opt("passes over the crops", least=1)] = 100
     batch: Annotated[int, Opt("crops of one step", least=1)] = 128
+    lr: Annotated[float, Opt("learning rate at its highest", least=0)] = 5e-4
     warmup: Annotated[float, Opt("epochs in which the learning rate rises", least=0)] = 5.0
     clip: Annotated[float | None, Opt("longest gradient", least=0)] = 3.0
 
