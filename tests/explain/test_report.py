@@ -273,6 +273,17 @@ def test_crops_of_other_cells(work, tmp_path):
     assert "has no crop of them" in text and "give the store that they come from" in text
 
 
+def test_planes_of_another_program(tmp_path):
+    """Rows without a position are left out; a table of nothing else makes no section."""
+    keys = pq.read_table(write_features(tmp_path / "f.parquet", {}, 1, 4)).to_pydict()
+    places = ([0.0, float("nan"), 1.0, 1.0], [float("nan")] * 4)
+    for x, shown in zip(places, ("3 objects on a plane", "")):
+        path = write_table(tmp_path / "p.parquet", "planes", keys | {
+            "plane_1": x, "plane_2": [1.0, 1.0, 1.0, 2.0]})
+        made = report(tmp_path, (path.name,)).read_text()
+        assert shown in made and ("Objects on a plane" in made) == bool(shown)
+
+
 def test_a_colour_that_does_not_exist(work, tmp_path):
     done = call("explain", "report", work / "p.parquet", "--colour", "x", "-o", tmp_path / "r.html",
                 code=65)

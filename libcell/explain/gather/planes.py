@@ -94,7 +94,7 @@ def sections(
     `colour` first to colour by; then the figures of planes."""
     found: list[Section] = []
     for i, (title, one) in enumerate(material.titles("planes")):
-        table = _with_answers(one.content, [n.content for n in material.all("predictions")])
+        table = _with_answers(_placed(one.content), [n.content for n in material.all("predictions")])
         if table.num_rows:
             made = plane(f"plane{i or ''}", f"Objects on a plane{title}", table, crops.known,
                          most, colour)
@@ -104,6 +104,12 @@ def sections(
         figures = separability.section(title, one.content)
         found += [figures] if figures else []
     return found
+
+
+def _placed(table: pa.Table) -> pa.Table:
+    """Rows with a position: another program may have rows that it could not place."""
+    return table.filter(pc.and_(pc.is_finite(table.column("plane_1")),
+                                pc.is_finite(table.column("plane_2"))))
 
 
 def _with_answers(table: pa.Table, predictions: Sequence[pa.Table]) -> pa.Table:
