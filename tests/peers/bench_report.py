@@ -70,6 +70,10 @@ def write_crops(root: Path, keys: dict, code: np.ndarray, rng: np.random.Generat
 
 
 def timed(name: str, *args: object) -> None:
+    """Run a command, unless what it makes is there from an earlier run; the report always."""
+    out = Path(str(args[args.index("-o") + 1]))
+    if out.exists() and name != "report":
+        return
     start, busy = time.perf_counter(), time.process_time()
     call(*args)
     print(f"{name}: {time.perf_counter() - start:.1f} s, of which {time.process_time() - busy:.1f} "

@@ -93,8 +93,9 @@ def sections(
     """Every table `planes`, with what predictions say of its objects, at most `most` of them drawn,
     `colour` first to colour by; then the figures of planes."""
     found: list[Section] = []
+    answers = [n.content for n in material.all("predictions")]
     for i, (title, one) in enumerate(material.titles("planes")):
-        table = _with_answers(_placed(one.content), [n.content for n in material.all("predictions")])
+        table = _with_answers(_placed(one.content), answers)
         if table.num_rows:
             made = plane(f"plane{i or ''}", f"Objects on a plane{title}", table, crops.known,
                          most, colour)
