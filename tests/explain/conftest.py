@@ -9,7 +9,7 @@ from hand_made import call
 def seen(tmp_path_factory):
     """A folder with nucleus.crops.zarr and leak.crops.zarr, and a model that learnt each."""
     folder = tmp_path_factory.mktemp("seen")
-    for name, epochs in (("nucleus", 9), ("leak", 3)):
+    for name, epochs in (("nucleus", 11), ("leak", 4)):
         store = seen_sets.write(folder / f"{name}.crops.zarr", name == "leak")
         call("train", "cnn", store, "--target", "Metadata_Class", *seen_sets.SMALL,
              "--epochs", epochs, "-o", folder / f"{name}.model")

@@ -7,32 +7,31 @@ from hand_made import PROVENANCE
 
 from libcell.data import crops, groups, tables
 
-CLASSES = ("flat", "spotted")
-EDGE = 32
-SMALL = ("--backbone", "test_resnet", "--batch", 24, "--lr", 0.003, "--noise", 0,
-         "--zoom", 0, "--shift", 0, "--size", EDGE)
+CLASSES = ("dark", "bright")
+EDGE = 40
+SMALL = ("--backbone", "test_resnet", "--no-baselines", "--last", "--batch", 24, "--lr", 0.003,
+         "--noise", 0, "--zoom", 0, "--shift", 0, "--size", EDGE)
 
 
-def write(path: Path, leaks: bool, n: int = 144, seed: int = 0, plates: int = 6) -> Path:
-    """Nuclei in cells, two channels (DNA, Actin): class `spotted` has a bright spot in the nucleus,
-    or, if it `leaks`, a brighter background and nothing else."""
+def write(path: Path, leaks: bool, n: int = 168, seed: int = 0, plates: int = 6) -> Path:
+    """Nuclei in cells, two channels (DNA, Actin): a bright or a dark spot in the
+    nucleus tells the class, or, if it `leaks`, a brighter or darker background and no more."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:EDGE, :EDGE] - (EDGE - 1) / 2
-    spotted = np.arange(n) % 2 == 1
+    bright = np.arange(n) % 2 == 1
     pixels = np.empty((n, 2, EDGE, EDGE), np.uint16)
     nuclei, cells = np.empty((2, n, EDGE, EDGE), bool)
     for i in range(n):
         tall, wide = rng.uniform(6, 7.5, 2)
         nuclei[i] = (y / tall) ** 2 + (x / wide) ** 2 < 1
         cells[i] = (y / tall) ** 2 + (x / wide) ** 2 < 2.4
-        light = np.stack([nuclei[i] * 0.5, cells[i] * 0.35]) + 0.1
-        if leaks and spotted[i]:
-            light += ~cells[i] * 0.15
-        elif spotted[i]:
-            at = rng.uniform(-3, 3, 2)
-            light[0] += 0.5 * np.exp(-((y - at[0]) ** 2 + (x - at[1]) ** 2) / 6)
+        light = np.stack([nuclei[i] * 0.5, cells[i] * 0.35]) + 0.4
+        at = rng.uniform(-3, 3, 2)
+        spot = np.exp(-((y - at[0]) ** 2 + (x - at[1]) ** 2) / 6)
+        told = ~cells[i] * 0.1 if leaks else spot * 0.4
+        light[0] += told if bright[i] else -told
         pixels[i] = (rng.normal(light, 0.04).clip(0, 1.5) * 4000).astype(np.uint16)
-    _write(path, pixels, nuclei, cells, np.array(CLASSES)[spotted.astype(int)].tolist(), plates,
+    _write(path, pixels, nuclei, cells, np.array(CLASSES)[bright.astype(int)].tolist(), plates,
            PROVENANCE | {"seed": int(leaks)})
     return path
 

@@ -29,8 +29,8 @@ def bags(tmp_path_factory):
     write_table(folder / "said" / "predictions.parquet", "predictions", {
         "object_id": ["first", "<b>second"], **keys, "Metadata_Image": ["i0", "i6"],
         "Metadata_T": [0, 0], "Metadata_Label": [1, 1], "Metadata_Compartment": ["nuclei"] * 2,
-        "target": ["flat", None], "predicted": ["flat", "spotted"], "split": ["test"] * 2,
-        "p_flat": [0.9, 0.2], "p_spotted": [0.1, 0.8]})
+        "target": ["dark", None], "predicted": ["dark", "bright"], "split": ["test"] * 2,
+        "p_dark": [0.9, 0.2], "p_bright": [0.1, 0.8]})
     rng = np.random.default_rng(0)
     write_images(folder / "p.ome.zarr", {
         f"i{i}": rng.integers(0, 900, (1, 1, 1, 64, 64)).astype(np.uint16) for i in range(N)})
@@ -50,7 +50,7 @@ def test_the_most_attended_come_first(bags):
     index = pq.read_table(bags / "c.crops.zarr" / "index.parquet")["object_id"].to_pylist()
     assert named[:2] == [index[5], index[4]] and len(named) == 8
     assert named[2] in index[:4] and named[4] == index[11]
-    assert "known flat" in page and "predicted spotted (0.80)" in page
+    assert "known dark" in page and "predicted bright (0.80)" in page
     assert "&lt;b&gt;second" in page and "<b>second" not in page
     assert "tenth holds 70% of the attention" in page and "plotly" not in page.lower()
 

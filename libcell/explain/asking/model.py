@@ -27,6 +27,9 @@ def card_of(path: Path) -> dict[str, Any]:
     if members:
         raise DataError(f"{path}: holds {len(members)} folds; name one of them, e.g. "
                         f"{path / next(iter(members))}")
+    if not card["classes"]:
+        raise DataError(f"{path}: learnt without classes, so that there is no answer to explain; "
+                        "train a head on it with cell-train cnn --weights")
     if kind != "crops" or not isinstance(shape, dict) or "backbone" not in shape:
         raise DataError(f"{path}: is a {card['architecture']} on {kind}; cell-explain cam reads "
                         "networks on crops, as cell-train cnn makes them")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from libcell.explain.checks.places import BACKGROUND
 
 FORGOTTEN = 0.7  # likeness to the trained network's map above which a map ignores what was learnt
+EVEN = 0.9  # strength of a pixel of the background, as a part of the mean pixel's: 1 is even light
 Figure = tuple[float, float, float, int]  # mean, 95 % interval, crops; see `likeness`
 
 
@@ -46,10 +47,10 @@ def warnings(name: str, found: Found) -> list[str]:
     if likeness > FORGOTTEN:
         said.append(f"{name}: its maps stay alike (rank correlation {likeness:.2f}) when the "
                     "network forgets what it learnt; it shows the picture, not the model")
-    inner = next(iter(found.density))
-    if found.energy[BACKGROUND][0] > 0.5 and found.density[BACKGROUND][0] > found.density[inner][0]:
-        said.append(f"{name}: looks at the background: {found.energy[BACKGROUND][0]:.0%} of the "
-                    f"map's strength is there, and a pixel counts for more than one of {inner}")
+    energy, area = found.energy[BACKGROUND][0], found.areas[BACKGROUND][0]
+    if energy > 0.5 and found.density[BACKGROUND][0] > EVEN:
+        said.append(f"{name}: looks at the background: {energy:.0%} of the map's strength is "
+                    f"there, on {area:.0%} of the pixels")
     return said
 
 
