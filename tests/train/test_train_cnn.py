@@ -144,6 +144,21 @@ def test_predictions_do_not_depend_on_workers_blocks_or_order_of_options(trained
     assert one == two == three
 
 
+def test_a_second_store_of_new_plates(trained, tmp_path):
+    """As it is: predicted, scored by plate, beside the baselines that the model brings along."""
+    new = store(tmp_path / "n.crops.zarr", n=60, seed=7)
+    predict(trained, source=new, out="new.parquet")
+    found = pq.read_table(trained / "new.parquet")
+    assert set(found["split"].to_pylist()) == {"new"}
+    assert not set(found["Metadata_Plate"].to_pylist()) & set(
+        crops.open_crops(trained / "a.crops.zarr").index()["Metadata_Plate"].to_pylist())
+    done = call("train", "score", trained / "new.parquet", "-o", tmp_path / "score")
+    last = done.records[-1]
+    assert last["split"] == "new" and last["n"] == 60 and last["balanced_accuracy"] > 0.9
+    assert {"macro_f1", "weighted_f1", "ece", "forest_baseline", "untrained_baseline"} <= set(last)
+    assert (tmp_path / "score" / "scores.html").is_file()
+
+
 def test_a_store_of_new_plates_with_other_classes_and_channels(trained, tmp_path):
     def spoil(pixels, names):
         return pixels[:, ::-1].copy(), ["cross" if n == "bar" else n for n in names]
