@@ -97,7 +97,7 @@ def choice(wanted: str | list[int], truth: np.ndarray) -> Any:
         if wanted == "predicted":
             return scores.argmax(1, keepdim=True)
         if wanted == "true":
-            return torch.from_numpy(truth).to(scores.device)[:, None]
+            return torch.tensor(truth, device=scores.device)[:, None]
         return torch.tensor(wanted, device=scores.device).expand(len(scores), -1)
 
     return choose

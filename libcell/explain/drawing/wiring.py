@@ -27,7 +27,7 @@ def draw(table: pa.Table, graph: Graph) -> str:
     activity = np.array([_activity(table, name) for name in names])
     shown, scale = activity, CIVIDIS
     if len(names) > 1:
-        apart = activity - np.nanmean(activity, axis=0, keepdims=True)
+        apart = activity - activity.mean(axis=0, keepdims=True)  # NaN where nothing reaches
         shown, scale = 0.5 + apart / (6 * max(float(np.nanstd(apart)), 1e-12)), PUOR
     else:
         shown = activity / max(float(np.nanmax(activity)), 1e-12)
