@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from libcell.simulate import simulate_plate, write_plate
@@ -64,3 +66,20 @@ def test_demo_runs_without_shared_data(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     report = (tmp_path / "demo" / "report.html").read_text()
     assert "The images are simulated" in report
+
+
+@pytest.mark.slow
+def test_cell_cycle_recipe_finds_stages_from_their_order_alone(tmp_path):
+    """Tracks, sequences, a network told the order of the stages, scores, aligned tracks."""
+    shutil.copy(ROOT / "examples" / "cell_cycle" / "Makefile", tmp_path)
+    make(tmp_path, "WELLS=4", "FRAMES=24", "SIZE=150", "CELLS=5", "EPOCHS=6", "MODELS=weak",
+         "JOBS=1")
+    scores = pq.read_table(tmp_path / "out" / "weak.score" / "scores.parquet").to_pylist()
+    found = {(r["metric"], r["label"]): r["value"] for r in scores if not r["group"]}
+    assert found["accuracy", None] > found["majority_accuracy", None] + 0.1
+    assert {k for k, v in found.items() if k[0] == "stage_frames_error" and v <= 1} >= {
+        ("stage_frames_error", "metaphase")}
+    aligned = pq.read_table(tmp_path / "out" / "aligned.bundle" / "predictions.parquet")
+    time, stage = (np.array(aligned[f"Metadata_Aligned{c}"].to_pylist()) for c in ("T", "Stage"))
+    assert set(stage[time == 0]) == {"anaphase"}
+    assert len(set(aligned["Metadata_Track"].to_pylist())) > 10
