@@ -26,6 +26,9 @@ class Stepper:
         self._task, self._recipe, self._optimizer = task, recipe, optimizer
         self._launch, self._warn = launch, warn
         self._network = launch.wrap(task.network)
+        if recipe.precision == "bf16" and slow_bf16(launch.device):
+            warn("--precision bf16: this processor has no such arithmetic and takes several times "
+                 "as long to imitate it; --precision fp32 is faster here")
 
     def take(self, batch: Any, place: tuple[int, ...]) -> tuple[dict[str, torch.Tensor], int]:
         """Move the weights by one batch; its mean figures (`loss` among them) and its items.
@@ -98,6 +101,11 @@ class Stepper:
             torch.cuda.empty_cache()
         self._warn(f"out of memory on {device}: batches are cut into {self.pieces} pieces from "
                    "here on; the gradient stays the whole batch's")
+
+
+def slow_bf16(device: torch.device) -> bool:
+    """Whether the device is a processor without arithmetic in bfloat16."""
+    return device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def out_of_memory(error: RuntimeError) -> bool:

@@ -18,6 +18,7 @@ from libcell.errors import DataError, Unavailable, UsageFault
 from libcell.train.engine import checkpoints, history
 from libcell.train.engine.fit import fit
 from libcell.train.engine.recipe import Recipe
+from libcell.train.engine.step import slow_bf16
 
 SCRIPT = Path(engine_task.__file__)
 
@@ -242,7 +243,10 @@ def test_early_stopping_keeps_the_best(tmp_path):
 
 
 def test_bf16(tmp_path):
-    fitted = train(tmp_path, recipe=changed(precision="bf16"))
+    heard = Heard()
+    fitted = train(tmp_path, recipe=changed(precision="bf16"), heard=heard)
+    slow = slow_bf16(torch.device("cpu"))
+    assert [("bf16" in w and "fp32 is faster" in w) for w in heard.warnings] == [True] * slow
     assert fitted.figures["accuracy"] > 0.7
     assert {v.dtype for k, v in weights(fitted).items() if "num_batches" not in k} == {
         torch.float32}
