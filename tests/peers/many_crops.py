@@ -146,7 +146,7 @@ def predict(scratch: Path) -> None:
         seconds([BIN / "cell-train", "cnn", learnt, "--target", "Metadata_Class", "--backbone",
                  "lcnet_050", "--size", 32, "--epochs", 1, "--no-baselines", "-j", 1, "-q", "-o",
                  model])
-    for n in (3 * 4096, 12 * 4096):
+    for n in (2 * 4096, 8 * 4096):
         asked = store(scratch / f"{n}.crops.zarr", n)
         start = time.monotonic()
         peak = peak_gb([BIN / "cell-train", "predict", model, asked, "-j", 1, "-q", "--force", "-o",
@@ -163,23 +163,24 @@ def main() -> None:
     """All steps, or one of them in this process."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scratch", type=Path, required=True)
-    parser.add_argument("--step", choices=("read", "split"))
+    parser.add_argument("--step", choices=("read", "split", "predict"))
     parser.add_argument("-n", type=int, default=WHOLE)
-    parser.add_argument("--no-predict", action="store_true")
     given = parser.parse_args()
     path = given.scratch / "whole.crops.zarr"
+    given.scratch.mkdir(parents=True, exist_ok=True)
+    if given.step == "predict":
+        predict(given.scratch)
+        return
     if given.step:
         _say(given.step, {"read": read, "split": split}[given.step](path, given.n))
         return
-    given.scratch.mkdir(parents=True, exist_ok=True)
     _say("store", {"n": store(path, given.n) and given.n,
                    "gb": round(given.n * EDGE**2 / 1e9, 1)})
     for step, n in (("read", given.n // 16), ("read", given.n // 4), ("read", given.n),
                     ("split", given.n)):
         subprocess.run([sys.executable, "-m", "tests.peers.many_crops", "--scratch", given.scratch,
                         "--step", step, "-n", str(n)], check=True)
-    if not given.no_predict:
-        predict(given.scratch)
+    predict(given.scratch)
 
 
 if __name__ == "__main__":
