@@ -217,6 +217,8 @@ class Neurons(Table):
     activity: float | None = Field(description="root mean square of its state, mean over crops; "
                                    "null where nothing reaches it")
     sd: float | None = Field(description="over crops")
+    selectivity: float | None = Field(description="how far its mean state on these crops lies from "
+                                      "that on all, as a part of its activity")
     relevance: float | None = Field(description="of neurons that the readout sees: state times "
                                     "the gradient of the class's score, mean over crops")
     n: Count = Field(description="crops")

@@ -117,6 +117,7 @@ def test_neurons_of_a_connectome(made):
     cam(made, "--most", 4, "--target", "true", model="worm", out="worm")
     table = pq.read_table(made / "worm.explain.zarr" / "neurons.parquet").to_pylist()
     assert len(table) == 2 * 279 and {r["n"] for r in table} == {4}
+    assert all(r["selectivity"] >= 0 for r in table if r["activity"] is not None)
     assert {r["role"] for r in table} == {"sensory", "inter", "motor"}
     drawn = (made / "worm.explain.zarr" / "neurons.svg").read_text()
     assert drawn.count("<circle") == 2 * 279 and "AVAL" in drawn

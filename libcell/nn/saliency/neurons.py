@@ -10,10 +10,12 @@ from libcell.nn.connectome.head import Connectome
 
 class Active(NamedTuple):
     """activity (B,n): root mean square of each neuron's state, NaN where nothing reaches it;
-    relevance (B,n): of motor neurons, state times the gradient of a class's score, else NaN."""
+    relevance (B,n): of motor neurons, state times the gradient of a class's score, else NaN;
+    states (B,n,E): the states themselves, NaN where there is none."""
 
     activity: Tensor
     relevance: Tensor
+    states: Tensor
 
 
 def active(head: Connectome, features: Tensor, classes: Tensor, count: int) -> Active:
@@ -21,26 +23,22 @@ def active(head: Connectome, features: Tensor, classes: Tensor, count: int) -> A
 
     Sensory neurons hold what enters.
     """
-    activity = torch.full((len(features), count), torch.nan, device=features.device)
-    relevance = activity.clone()
     with torch.no_grad():
         entering = head.enter(features)
         states = head.states(features)
-    reached = set(states)
-    for j in {i for i, _ in head.plan.sensory} - reached:
-        activity[:, j] = _rms(entering)
+    every = torch.full((len(features), count, entering.shape[1]), torch.nan,
+                       device=features.device)
+    for j in {i for i, _ in head.plan.sensory}:
+        every[:, j] = entering
     for j, state in states.items():
-        activity[:, j] = _rms(state)
+        every[:, j] = state
+    relevance = torch.full((len(features), count), torch.nan, device=features.device)
     motors = torch.stack([states[j] for j in head.plan.motors], dim=1).requires_grad_()
     with torch.enable_grad():
         scores = head.read(motors, features)
         (slope,) = torch.autograd.grad(scores.gather(1, classes[:, None]).sum(), motors)
     relevance[:, head.plan.motors] = (slope * motors.detach()).sum(2)
-    return Active(activity, relevance)
-
-
-def _rms(state: Tensor) -> Tensor:
-    return state.square().mean(1).sqrt()
+    return Active(every.square().mean(2).sqrt(), relevance, every)
 
 
 def is_connectome(head: nn.Module) -> bool:
