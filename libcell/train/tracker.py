@@ -58,7 +58,7 @@ class Options(TrainingOptions):
     widths: Annotated[tuple[int, ...], Opt("channels of the network's levels [of planes "
                                            "24,48,96,128, of stacks 16,32,48,64]")] = ()
     embedding: Annotated[int, Opt("numbers of the embedding", least=2)] = 16
-    epochs: Annotated[int, Opt("passes of --crops pairs", least=1)] = 30
+    epochs: Annotated[int, Opt("passes of --crops pairs", least=1)] = 12
     batch: Annotated[int, Opt("pairs of one step", least=1)] = 4
     lr: Annotated[float, Opt("learning rate at its highest", least=0)] = 5e-3
     weight_decay: Annotated[float, Opt("pull of the weights towards zero", least=0)] = 0.01
