@@ -115,32 +115,38 @@ def make(
 ) -> Pair:
     """The pair of two views of two frames; `change` is done to the images of both."""
     frames = [movie.frames[t] for t in steps]
+    a, b, known, expected, real = _cells(movie, frames, views, rng)
+    size = usual_size(a if len(a) else b)
+    given = candidates(a, b, expected + rng.normal(0, DOUBT * size, expected.shape), size,
+                       cut.shaped)
+    image = torch.cat([v.pixels(f.image, "bilinear") for v, f in zip(views, frames)])
+    image = change(image) if change else image
+    there = (a, b.take(real))
+    maps = targets.draw([_mask(v, f) for v, f in zip(views, frames)],
+                        [v.known(f.image.shape[1:]) for v, f in zip(views, frames)],
+                        there, cut.fold, cut.share)
+    close = [_close(c, rng) for c in there]
+    return Pair(image[:, 0] if a.centres.shape[1] == 2 else image, maps, a, b, real, known,
+                truth.moves(a, b, known), given, truth.right(given, known),
+                (close[0][0], close[1][0]), (close[0][1], close[1][1]))
+
+
+def _cells(
+    movie: Movie, frames: list[Frame], views: tuple[View, View], rng: np.random.Generator
+) -> tuple[Cells, Cells, Fate, np.ndarray, np.ndarray]:
+    """Cells of both crops, who became whom, how far those of the first are expected to move, and
+    which rows of the second are cells."""
     full = truth.fate(frames[0].track, frames[1].track, movie.parents, movie.complete)
     true = truth.moves(frames[0].cells, frames[1].cells, full)
     believed = truth.expected(frames[0].cells, true, rng)
     whole = [v.cells(f.cells) for v, f in zip(views, frames)]
     inside = [v.inside(c) for v, c in zip(views, whole)]
-    there = _there(frames[0].cells, believed, views)
     a, b = (c.take(i) for c, i in zip(whole, inside))
-    size = usual_size(a if len(a) else b)
-    expected = (there - whole[0].centres)[inside[0]]
-    known = _within(full, inside[0], inside[1])
+    expected = (_there(frames[0].cells, believed, views) - whole[0].centres)[inside[0]]
+    known, real = _within(full, inside[0], inside[1]), np.arange(len(b))
     if not movie.complete:
-        b, known = _with_decoys(a, b, expected, known, size, rng)
-    expected = expected + rng.normal(0, DOUBT * size, expected.shape)
-    given = candidates(a, b, expected, size, cut.shaped)
-    images = [v.pixels(f.image, "bilinear") for v, f in zip(views, frames)]
-    real = np.arange(int(inside[1].sum()))
-    maps = targets.draw(
-        [_mask(v, f) for v, f in zip(views, frames)],
-        [v.known(f.image.shape[1:]) for v, f in zip(views, frames)],
-        (a, b.take(real)), cut.fold, cut.share)
-    close = [_close(c, rng) for c in (a, b.take(real))]
-    image = torch.cat(images)
-    image = change(image) if change else image
-    return Pair(image[:, 0] if a.centres.shape[1] == 2 else image, maps, a, b, real, known,
-                truth.moves(a, b, known), given, truth.right(given, known),
-                (close[0][0], close[1][0]), (close[0][1], close[1][1]))
+        b, known = _with_decoys(a, b, expected, known, usual_size(a if len(a) else b), rng)
+    return a, b, known, expected, real
 
 
 def _mask(view: View, frame: Frame) -> torch.Tensor | None:
