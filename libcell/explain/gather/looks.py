@@ -35,6 +35,8 @@ def bars(title: str, name: str, table: pa.Table) -> list[Section]:
     label = ("mean |SHAP|, log-odds" if rows[0]["score"] == SHAP
              else f"loss of {rows[0]['score'].replace('_', ' ')} when shuffled")
     rows = rows[:BARS]
+    if len({r["group"].split(": ")[0] for r in rows}) == 1:  # all of one kind: no need to say it
+        rows = [r | {"group": r["group"].split(": ", 1)[-1]} for r in rows]
     drawn = figures.importance([r["group"] for r in rows], [r["importance"] for r in rows],
                                [r["sd"] or 0.0 for r in rows], label)
     return [Chart(f"What the model looks at{title}", about + note, name, drawn,
