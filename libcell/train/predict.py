@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from libcell.run.job import Job
+    from libcell.train.sequences.answers import Rule
 
 ROWS = 65_536  # of one block
 CROPS = 2048  # of one block
@@ -37,6 +38,8 @@ class Options:
                                      path=True)] = None
     decode: Annotated[bool, Opt("of sequences: only changes between stages that training has "
                                 "seen", ("--decode",))] = False
+    changes: Annotated[tuple[str, ...], Opt("of sequences: only these changes between stages, as "
+                                            "FROM>TO [any, or with --decode those seen]")] = ()
     least_frames: Annotated[tuple[str, ...], Opt("of sequences: frames that a stage lasts at the "
                                                  "least, as STAGE=N")] = ()
     embeddings: Annotated[tuple[str, ...], Opt("of bags: tables with a row per instance",
@@ -59,9 +62,9 @@ def run(job: Job, options: Options) -> None:
         raise DataError(f"{path}: learnt without classes and tells none; cell-feat embed and "
                         "cell-train cnn --weights take it")
     if card["input"]["kind"] != "sequences" and (
-            options.truth or options.decode or options.least_frames):
-        raise UsageFault(f"{path}: --truth, --decode and --least-frames are for models of "
-                         f"sequences; this one is of {card['input']['kind']}")
+            options.truth or options.decode or options.changes or options.least_frames):
+        raise UsageFault(f"{path}: --truth, --decode, --changes and --least-frames are for models "
+                         f"of sequences; this one is of {card['input']['kind']}")
     _require_bags(path, card, job.kind, options)
     kinds: dict[str, Any] = {"crops": (predict_crops, _crop_blocks),
                              "sequences": (predict_sequences, _sequence_blocks),
@@ -167,10 +170,12 @@ def _sequence_blocks(
     from libcell.train.sequences import answers
 
     require(job.command, "timm", "torchvision")
-    answers.least_of(options.least_frames, card["classes"])  # an error if one is unknown
+    ruled = answers.Rule(options.decode, options.changes, options.least_frames)
+    ruled.least(card["classes"])  # an error if one is unknown, and so below
+    ruled.worth(card)
     target = options.target or card["target"]
     more = {"model": path, "device": devices.resolve(job.device), "target": target,
-            "alone": job.pool.width == 1, "decode": options.decode, "least": options.least_frames}
+            "alone": job.pool.width == 1, "rule": ruled}
     for number, store in enumerate(job.inputs.paths("crops")):
         scratch = job.parts / f"index-{number}.arrow"
         for key, args in answers.blocks(store, scratch, card, options.truth, target):
@@ -179,15 +184,14 @@ def _sequence_blocks(
 
 def predict_sequences(
     store: Path, index: Path, rows: np.ndarray, sequences: list[tuple[str, np.ndarray]],
-    model: Path, device: str, target: str, alone: bool, decode: bool, least: tuple[str, ...],
+    model: Path, device: str, target: str, alone: bool, rule: Rule,
 ) -> pa.Table:
     """Table `predictions` of a store's `rows` (see `sequences.answers`); `index` is its table."""
     from libcell.data import models, tables
     from libcell.train.sequences import answers
 
     card = models.load_card(model)
-    said = answers.of_sequences(model, card, store, rows, sequences, device, alone=alone,
-                                decode=decode, least=least)
+    said = answers.of_sequences(model, card, store, rows, sequences, device, rule, alone=alone)
     return prediction_table(tables.read_part(index).take(rows), said, card, target)
 
 

@@ -36,7 +36,8 @@ class Options(TrainingOptions):
         "table with that column for the store's objects, by object_id or by field, frame and "
         "label [the store's index]", path=True)] = None
     stages: Annotated[tuple[str, ...], Opt(
-        "all stages in the order in which they come [as published data sets have them]")] = ()
+        "all stages in the order in which they come; or zhong (6), livecellminer (3) [what the "
+        "target's names are of]")] = ()
     weak: Annotated[bool, Opt("use of the stages only their order in each sequence",
                               ("--weak",))] = False
     network: Annotated[str, Opt("what learns", choices=NETWORKS)] = "convgru"

@@ -1,14 +1,21 @@
 """cell-train sequence and predict on sequences made by hand: what works, what is refused."""
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from hand_made import call, files_of
-from stage_stores import STAGES, courses, store
+from hand_made import PROVENANCE, call, files_of
+from stage_stores import SIZE, STAGES, courses, store
 
 from libcell.data import crops, models, tables
+from libcell.errors import DataError
+from libcell.train import sequence
+from libcell.train.sequences import courses as courses_module
+from libcell.train.sequences import orders
+from libcell.train.sequences.courses import stage_order
 
 ORDER = ("--stages", ",".join(STAGES))
 SMALL = ("--epochs", 1, "-j", 1, "--network-options",
@@ -58,6 +65,47 @@ def test_every_crop_is_predicted_in_an_order_that_training_has_seen(trained):
         assert set(np.diff(said[track == one])) <= {0, 1}
 
 
+def test_only_the_changes_that_are_named(trained, tmp_path):
+    """Whatever the network thinks: from Before to After, and never back."""
+    predict(trained, "--changes", "Before>After", out="c.parquet")
+    found = pq.read_table(trained / "c.parquet")
+    said = np.array(found["predicted"].to_pylist())
+    track = np.array(found["Metadata_Track"])
+    for one in np.unique(track):
+        own = said[track == one]
+        changed = {(a, b) for a, b in itertools.pairwise(own) if a != b}
+        assert changed <= {("Before", "After")}
+
+
+@pytest.mark.parametrize(("args", "said"), [
+    (("--changes", "Bar>Late"), "knows no stage 'Late'"),
+    (("--changes", "Bar"), "expected FROM>TO"),
+    (("--least-frames", "Late=2"), "knows no stage 'Late'"),
+    (("--least-frames", "Bar=0"), "expected STAGE=N"),
+])
+def test_rules_that_are_refused(trained, tmp_path, args, said):
+    done = call("train", "predict", trained / "m.model", trained / "a.crops.zarr", "-j", 1, *args,
+                "-o", tmp_path / "x.parquet", code=2)
+    assert said in done.said and len(done.said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("found", "wanted", "order"), [
+    (["EarlyMitosis", "Interphase", "LateMitosis"], (), ["Interphase", "EarlyMitosis",
+                                                         "LateMitosis"]),
+    (["LateMitosis", "EarlyMitosis"], ("livecellminer",), ["EarlyMitosis", "LateMitosis"]),
+    (["metaphase", "anaphase", "prophase"], ("Zhong",), ["prophase", "metaphase", "anaphase"]),
+    (["b", "a"], ("b", "a"), ["b", "a"]),
+    (["b", "a"], (), ["b", "a"]),
+])
+def test_orders_of_stages_by_name(found, wanted, order):
+    assert stage_order(found, wanted) == order
+
+
+def test_a_stage_of_another_scheme_is_refused():
+    with pytest.raises(DataError, match="Bar, which the target has, is no stage of it"):
+        stage_order(["Bar", "metaphase"], ("zhong",))
+
+
 def test_stages_of_a_table(trained, tmp_path):
     index = crops.open_crops(trained / "a.crops.zarr").index()
     told = index.select(["Metadata_Image", "Metadata_T", "Metadata_Label", "Metadata_Stage"])
@@ -88,6 +136,41 @@ def test_what_is_refused(trained, tmp_path, args, code, said):
     done = call("train", "sequence", trained / "a.crops.zarr", *SMALL, *args, "-o",
                 tmp_path / "x.model", code=code)
     assert said in done.said and len(done.said.splitlines()) == 1
+
+
+def test_order_alone_with_gaps_cut_films_and_single_frames(tmp_path):
+    """Sequences shorter than the number of stages know the stages that they show; what is learnt
+    from their order is close to what full stages teach, since the labels are nearly all right."""
+    rng = np.random.default_rng(3)
+    cut = [c[rng.integers(0, 6) :][: rng.integers(1, 20)] for c in courses(36, 1)]
+    assert min(map(len, cut)) == 1
+    store(tmp_path / "a.crops.zarr", cut, gaps=4)
+    found = courses_module.material(
+        tmp_path / "a.crops.zarr", crops.open_crops(tmp_path / "a.crops.zarr"),
+        crops.open_crops(tmp_path / "a.crops.zarr").index(),
+        sequence.Options(target="Metadata_Stage", stages=STAGES, group=("Metadata_Plate",)), 0)
+    train = found.courses["train"]
+    labels = orders.first(tmp_path / "a.crops.zarr", {"window_px": [32, 32], "channels": ["DNA"]},
+                          train, len(STAGES))
+    pairs = [(labels.of(i)[: len(c)], c.y) for i, c in enumerate(train)]
+    said, truth = (np.concatenate(v) for v in zip(*pairs))
+    assert (said == truth)[truth >= 0].mean() > 0.95
+
+
+def test_an_empty_store(trained, tmp_path):
+    """Nothing to predict is a table without rows; nothing to learn from is one line."""
+    empty = tmp_path / "e.crops.zarr"
+    crops.create(empty, 0, 1, (SIZE, SIZE), np.dtype(np.uint8))
+    for name, kind in (("index", "objects"), ("sequences", "sequences")):
+        table = pq.read_table(trained / "a.crops.zarr" / f"{name}.parquet").slice(0, 0)
+        tables.write_parts(empty / f"{name}.parquet", [table], table.schema, kind, PROVENANCE)
+    crops.seal(empty, n=0, channels=["DNA"], compartment="nuclei", size=(SIZE, SIZE),
+               pixel_size_um=None, provenance=PROVENANCE)
+    call("train", "predict", trained / "m.model", empty, "-j", 1, "--decode", "-o",
+         tmp_path / "p.parquet")
+    assert pq.read_table(tmp_path / "p.parquet").num_rows == 0
+    done = train(tmp_path, source="e.crops.zarr", code=65)
+    assert len(done.said.splitlines()) == 1
 
 
 def test_sequences_of_one_frame(trained, tmp_path):

@@ -1,6 +1,7 @@
 """A model's stages for every crop of a store, sequence by sequence: what `predict` asks for."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,59 @@ from libcell.train.sequences.courses import Course
 
 CROPS = 2048  # of one block, whole fields of view
 PARENT = "Metadata_Parent"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a course must keep: changes between stages that training has `seen`, or those of
+    `changes` alone, each FROM>TO; stages that last so long `at_least`, each STAGE=N. False where
+    it asks for nothing."""
+
+    seen: bool
+    changes: tuple[str, ...]
+    at_least: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.seen or self.changes or self.at_least)
+
+    def worth(self, card: dict[str, Any]) -> np.ndarray:
+        """float64 (K,K): 0 where the second stage may follow the first, else -inf."""
+        classes = card["classes"]
+        made = np.zeros((len(classes), len(classes)))
+        if self.changes:
+            made[:] = -np.inf
+            for one in self.changes:
+                made[_pair(one, classes)] = 0.0
+        elif self.seen:
+            made[np.array(card["stages"]["changes"]) == 0] = -np.inf
+        np.fill_diagonal(made, 0.0)
+        return made
+
+    def least(self, classes: list[str]) -> np.ndarray:
+        """Frames that each stage lasts at the least (K,)."""
+        found = np.ones(len(classes), np.int64)
+        for one in self.at_least:
+            name, _, number = one.partition("=")
+            if not number.isdigit() or int(number) < 1:
+                raise UsageFault(f"--least-frames {one}: expected STAGE=N, N a whole number from "
+                                 "1")
+            found[_known(name, classes, f"--least-frames {one}")] = int(number)
+        return found
+
+
+def _pair(one: str, classes: list[str]) -> tuple[int, int]:
+    before, sign, after = one.partition(">")
+    if not sign:
+        raise UsageFault(f"--changes {one}: expected FROM>TO, two stages")
+    first, second = (_known(name.strip(), classes, f"--changes {one}") for name in (before, after))
+    return first, second
+
+
+def _known(name: str, classes: list[str], option: str) -> int:
+    if name not in classes:
+        raise UsageFault(f"{option}: the model knows no stage {name!r}; it has "
+                         f"{', '.join(classes)}")
+    return classes.index(name)
 
 
 def blocks(
@@ -58,15 +112,14 @@ def _with_parents(index: pa.Table, listed: pa.Table) -> pa.Table:
 
 def of_sequences(
     model: Path, card: dict[str, Any], store: Path, rows: np.ndarray,
-    sequences: list[tuple[str, np.ndarray]], device: str, *, alone: bool, decode: bool,
-    least: tuple[str, ...],
+    sequences: list[tuple[str, np.ndarray]], device: str, rule: Rule, *, alone: bool,
 ) -> np.ndarray:
     """float64 (n,K): how likely each of `rows` (n,) shows each stage. A crop that is in no
     sequence is asked about for itself.
 
-    With `decode` the likeliest course of each sequence, whose changes between stages training
-    has seen and whose stages last at `least` so long, decides: in a frame where another stage
-    is likelier, the two exchange their probabilities. DataError where pixels are no numbers.
+    With a `rule` the likeliest course of each sequence that keeps it decides: in a frame where
+    another stage is likelier, the two exchange their probabilities. DataError where pixels are no
+    numbers.
     """
     if not alone:
         torch.set_num_threads(1)  # holds for the calling thread: others have the other cores
@@ -77,12 +130,8 @@ def of_sequences(
     asked += [Course("", np.array([r]), np.array([-1])) for r in np.setdiff1d(rows, inside)]
     scores = judge.scores(network, store, card["input"], asked, device)
     chances = [probabilities(s, card["calibration"]["temperature"]) for s in scores]
-    if decode or least:
-        change = np.where(np.array(card["stages"]["changes"]) > 0, 0.0, -np.inf)
-        np.fill_diagonal(change, 0.0)
-        if not decode:
-            change[:] = 0.0
-        paths = judge.courses_of(chances, asked, change, least_of(least, card["classes"]))
+    if rule:
+        paths = judge.courses_of(chances, asked, rule.worth(card), rule.least(card["classes"]))
         chances = [_exchanged(p, path) for p, path in zip(chances, paths)]
     made, _ = judge.by_crop(chances, asked, int(rows.max(initial=-1)) + 1)
     found = made[rows] if len(rows) else np.zeros((0, len(card["classes"])))
@@ -97,17 +146,3 @@ def _exchanged(chances: np.ndarray, path: np.ndarray) -> np.ndarray:
     top = chances.argmax(axis=1)
     made[at, top], made[at, path] = chances[at, path], chances[at, top]
     return made
-
-
-def least_of(given: tuple[str, ...], classes: list[str]) -> np.ndarray:
-    """Frames that each stage lasts at the least (K,), from STAGE=N."""
-    found = np.ones(len(classes), np.int64)
-    for one in given:
-        name, _, number = one.partition("=")
-        if name not in classes:
-            raise UsageFault(f"--least-frames {one}: the model knows no stage {name!r}; it has "
-                             f"{', '.join(classes)}")
-        if not number.isdigit() or int(number) < 1:
-            raise UsageFault(f"--least-frames {one}: expected STAGE=N, N a whole number from 1")
-        found[classes.index(name)] = int(number)
-    return found

@@ -13,10 +13,10 @@ from libcell.errors import DataError, UsageFault
 from libcell.train.pictures import plan
 from libcell.train.pictures.plan import Plan
 
-ORDERS = (  # of published data sets and of our simulated films
-    ("interphase", "prophase", "prometaphase", "metaphase", "anaphase", "telophase"),
-    ("interphase", "earlymitosis", "latemitosis"),
-)
+ORDERS = {  # of published data sets; our simulated films have Zhong's six
+    "zhong": ("interphase", "prophase", "prometaphase", "metaphase", "anaphase", "telophase"),
+    "livecellminer": ("interphase", "earlymitosis", "latemitosis"),
+}
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,25 @@ def material(
                             "choose a --group that does not cut sequences")
         if parts:
             courses[parts.pop()].append(replace(one, y=y[one.rows]))
-    courses["train"] = [c for c in courses["train"] if (c.rows >= 0).sum() > 1]
-    if not courses["train"]:
+    if not any((c.rows >= 0).sum() > 1 for c in courses["train"]):
         raise DataError(f"{path}: no sequence of two frames or more is for training")
     return Material(made, courses)
 
 
 def stage_order(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """The stages in the order in which they come: as `wanted`, as published data have them, or
-    else by name. DataError for a stage that `wanted` lacks or that never occurs."""
+    """The stages in the order in which they come: as `wanted`, stages or the name of a published
+    order, as published data have them, or else by name. DataError for a stage that `wanted` lacks
+    or that never occurs; of a published order some may never occur."""
     if len(set(wanted)) < len(wanted):
         raise UsageFault("--stages: a name stands in it twice")
+    plain = {str(name).lower(): str(name) for name in found}
+    if len(wanted) == 1 and wanted[0].lower() in ORDERS:
+        order = ORDERS[wanted[0].lower()]
+        strange = [name for key, name in plain.items() if key not in order]
+        if strange:
+            raise DataError(f"--stages {wanted[0]}: {', '.join(strange)}, which the target has, is "
+                            f"no stage of it; it has {', '.join(order)}")
+        return [plain[name] for name in order if name in plain]
     if wanted:
         strange = sorted(set(found) - set(wanted))
         if strange:
@@ -119,8 +127,7 @@ def stage_order(found: Sequence[str], wanted: Sequence[str]) -> list[str]:
             raise DataError(f"--stages: the target never is {', '.join(absent)}; it is one of "
                             f"{', '.join(map(str, found))}")
         return list(wanted)
-    plain = {str(name).lower(): str(name) for name in found}
-    for order in ORDERS:
+    for order in ORDERS.values():
         if set(plain) <= set(order):
             return [plain[name] for name in order if name in plain]
     return [str(name) for name in found]
