@@ -83,16 +83,21 @@ def _index(start: int, n: int) -> pa.Table:
 # -- steps, each in a process of its own -----------------------------------------------------
 
 
-def read(path: Path, n: int) -> dict[str, Any]:
-    """Every one of the first `n` crops once, shuffled, as an epoch reads them."""
+def read(path: Path, n: int, start: int, stop: int) -> dict[str, Any]:
+    """An epoch of the first `n` crops, shuffled, from its item `start` to `stop`: all of it, or as
+    an epoch that was interrupted goes on."""
     reader = CropReader(path, rows=np.arange(n))
+    seen = start
     with _Watch() as watch:
-        seen = sum(len(b.rows) for b in reader.shuffled(BATCH, seed=0, epoch=0, ahead=True))
-    assert seen == n
-    return watch.told(n)
+        for batch in reader.shuffled(BATCH, seed=0, epoch=0, start=start, ahead=True):
+            seen += len(batch.rows)
+            if seen >= stop:
+                break
+    assert seen >= stop
+    return {"of": n, "start": start} | watch.told(seen - start)
 
 
-def split(path: Path, n: int) -> dict[str, Any]:
+def split(path: Path) -> dict[str, Any]:
     """The index of the store, its classes and whole groups in parts: what training holds."""
     from libcell.train.pictures import plan
 
@@ -165,14 +170,19 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, required=True)
     parser.add_argument("--step", choices=("read", "split", "predict"))
     parser.add_argument("-n", type=int, default=WHOLE)
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--stop", type=int, default=None)
     given = parser.parse_args()
     path = given.scratch / "whole.crops.zarr"
     given.scratch.mkdir(parents=True, exist_ok=True)
     if given.step == "predict":
         predict(given.scratch)
         return
-    if given.step:
-        _say(given.step, {"read": read, "split": split}[given.step](path, given.n))
+    if given.step == "read":
+        _say("read", read(path, given.n, given.start, given.stop or given.n))
+        return
+    if given.step == "split":
+        _say("split", split(path))
         return
     _say("store", {"n": store(path, given.n) and given.n,
                    "gb": round(given.n * EDGE**2 / 1e9, 1)})
