@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from libcell.explain import planes
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ FEW = 2
 class Options:
     """How rows are laid on the plane, what they are coloured by, and what batches are."""
 
-    method: Annotated[str, Opt("pca keeps distances, tsne and umap (extra `umap`) neighbours",
-                               choices=tuple(planes.names()))] = "pca"
+    method: Annotated[str, Opt("pca keeps distances, tsne and umap (extra `umap`) neighbours")
+                      ] = "pca"
     colour: Annotated[tuple[str, ...], Opt("columns to colour by; how far the values of text "
                                            "columns lie apart is told in figures")] = ()
     join: Annotated[tuple[str, ...], Opt("tables with further columns, by object_id: predictions",
@@ -48,12 +47,13 @@ class Options:
 def run(job: Job, options: Options) -> None:
     """Read, choose columns, lay them, judge, write."""
     from libcell.data import tables
+    from libcell.explain import planes
     from libcell.explain.kernels import plain_columns, separability
 
+    way = planes.load(options.method)
     table = joined(job.inputs.table("features", "embeddings"), options.join)
     _require_columns(table, options)
     X, rows, names = _matrix(table, options)
-    way = planes.load(options.method)
     drawn = separability.sample(len(X), options.rows or way.MOST, job.seed)
     _tell(job, table.num_rows, len(rows), len(drawn))
     X, table = X[drawn], table.take(rows[drawn])

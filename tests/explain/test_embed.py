@@ -132,6 +132,7 @@ def test_too_few_points(table, tmp_path, rows):
 @pytest.mark.parametrize(("args", "code", "said"), [
     (("--colour", "Metadata_Nothing"), 65, "no column 'Metadata_Nothing'; there are"),
     (("--batch", "x"), 65, "no column 'x'"),
+    (("--method", "x"), 2, "--method x: expected pca, tsne, umap"),
     (("--method", "tsne", "--perplexity", 500), 2, "120 rows need a smaller one"),
     (("--method", "umap", "--neighbours", 500), 2, "120 rows have 2 to 119"),
 ])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from libcell.errors import UsageFault
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -30,5 +32,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Any:
-    """The module of one way."""
+    """The module of one way; UsageFault if there is none of that name."""
+    if name not in names():
+        raise UsageFault(f"--method {name}: expected {', '.join(names())}")
     return importlib.import_module(f"libcell.explain.planes.{name}")
