@@ -40,6 +40,9 @@ class Options(TrainingOptions):
         "target's names are of]")] = ()
     weak: Annotated[bool, Opt("use of the stages only their order in each sequence",
                               ("--weak",))] = False
+    orders: Annotated[str | None, Opt(
+        "with --weak: table with the order of each sequence's stages, where no frame has a stage: "
+        "sequence_id and stages, as A>B>C", path=True)] = None
     network: Annotated[str, Opt("what learns", choices=NETWORKS)] = "convgru"
     network_options: Annotated[tuple[str, ...], Opt("of the network, e.g. width=16, or "
                                                     "backbone=resnet18")] = ()
@@ -94,6 +97,9 @@ def run(job: Job, options: Options) -> None:
     path, *others = job.inputs.paths("crops")
     if others:
         raise UsageFault(f"{len(others) + 1} inputs; {job.command} learns from one crop store")
+
+    if options.orders and not options.weak:
+        raise UsageFault("--orders: is for --weak; without it every frame needs its stage")
 
     from libcell.train.sequences.training import Training
 

@@ -157,6 +157,38 @@ def test_order_alone_with_gaps_cut_films_and_single_frames(tmp_path):
     assert (said == truth)[truth >= 0].mean() > 0.95
 
 
+def write_orders(path, listed, stages="Before > Bar > Two > After"):
+    names = dict.fromkeys(listed.column("sequence_id").to_pylist())
+    table = pa.table({"sequence_id": list(names), "stages": [stages] * len(names)})
+    pyarrow.csv.write_csv(table, path)
+
+
+def test_orders_from_a_table_alone(trained, tmp_path):
+    """The same model as from stages of which only the order is used; nobody can judge it."""
+    made = tmp_path / "a.crops.zarr"
+    store(made, courses(24, 0), gaps=5, names=(None,) * 4)
+    write_orders(tmp_path / "o.csv", crops.open_crops(made).sequences())
+    train(tmp_path, "--weak", "--orders", tmp_path / "o.csv")
+    card = models.load_card(tmp_path / "m.model")
+    assert card["classes"] == list(STAGES) and not card["metrics"]
+    train(trained, "--weak", out="weak.model")
+    one, two = (models.load_tensors(f / m) for f, m in ((tmp_path, "m.model"),
+                                                        (trained, "weak.model")))
+    assert all(np.array_equal(one[k], two[k]) for k in two)
+
+
+@pytest.mark.parametrize(("stages", "said"), [
+    (">".join(STAGES * 9), "every stage takes a frame at least"),
+    ("Before>>After", "is no order"),
+    ("Before>Late", "--stages lacks Late"),
+])
+def test_orders_that_are_refused(trained, tmp_path, stages, said):
+    write_orders(tmp_path / "o.csv", crops.open_crops(trained / "a.crops.zarr").sequences(),
+                 stages)
+    done = train(trained, "--weak", "--orders", tmp_path / "o.csv", out="x.model", code=65)
+    assert said in done.said and len(done.said.splitlines()) == 1
+
+
 def test_an_empty_store(trained, tmp_path):
     """Nothing to predict is a table without rows; nothing to learn from is one line."""
     empty = tmp_path / "e.crops.zarr"

@@ -16,8 +16,10 @@ from libcell.train.sequences.courses import Course
 from libcell.train.sequences.walks import Aligned
 
 AT_ONCE = 512
-ASKED = (0.5, 0.75)  # shares of all epochs after which the network is asked, too
-LEAST = 1e-3         # of a chance, for its logarithm: what the network must outdo
+ASKED = (0.75,)  # shares of all epochs after which the network is asked, too
+# of a chance, for its logarithm: what the network must outdo, so that a half-trained one decides
+# only what the first look left open
+LEAST = 1e-5
 
 
 class Labels(nn.Module):

@@ -21,7 +21,7 @@ def joined(index: pa.Table, path: str | None, column: str) -> pa.Table:
     """
     if not path:
         return index
-    table = _read(Path(path))
+    table = read(Path(path))
     values = matrix.column_text(table, column, "--target")
     ids = _keys(index, table, path)
     known: dict[tuple[str, ...], str | None] = {}
@@ -37,7 +37,8 @@ def joined(index: pa.Table, path: str | None, column: str) -> pa.Table:
     return index.append_column(column, pa.array(found, pa.string()))
 
 
-def _read(path: Path) -> pa.Table:
+def read(path: Path) -> pa.Table:
+    """A table in CSV or Parquet."""
     if path.suffix.lower() == ".csv":
         return tables.read_csv(path)
     return tables.open_parquet(path).read()
