@@ -2,7 +2,7 @@
 
     python -m tests.peers.ssl_quality hand --data ../shared/data
     python -m tests.peers.ssl_quality simclr --data ../shared/data
-    python -m tests.peers.ssl_quality dino --data ../shared/data --epochs 20
+    python -m tests.peers.ssl_quality dino --data ../shared/data --epochs 100
 
 The crops are MitoCheck's. `hand` measures them with `cell-feat measure` (a mosaic of all crops,
 Otsu's mask of the middle one of each); the others train by `cell-train ssl` and embed by `cell-feat
@@ -36,9 +36,11 @@ from tests.peers.processes import BIN
 EDGE, SIDE = 64, 50  # px of a crop, crops in a row of the mosaic
 TOLD = ("--target", "Metadata_Class", "--group", "Metadata_Plate")
 RUNS: dict[str, tuple[object, ...]] = {
-    "simclr": ("--method", "simclr", "--backbone", "test_resnet", "--epochs", 40),
-    "dino": ("--method", "dino", "--backbone", "test_resnet", "--epochs", 20),
-    "vit": ("--method", "dino", "--backbone", "test_vit", "--epochs", 40),
+    "simclr": ("--method", "simclr", "--backbone", "resnet10t", "--size", 32, "--batch", 64,
+               "--lr", 0.001, "--epochs", 8, "--warmup", 1, "--probe-every", 4),
+    "dino": ("--method", "dino", "--backbone", "test_vit", "--batch", 64, "--epochs", 8,
+             "--warmup", 1, "--probe-every", 4, "--method-options",
+             "answers=512,warm=3,teacher=0.05"),
 }
 PLACES = ("Location", "BoundingBox", "_Center_", "Neighbors")  # where in the mosaic: no feature
 
@@ -110,7 +112,7 @@ def judged(features: np.ndarray, told: Known) -> dict[str, float]:
     seen = np.empty_like(told.y)
     for fold in np.unique(told.fold):
         train, test = told.fold != fold, told.fold == fold
-        forest = fit_forest(features[train], told.y[train], n_trees=300, seed=0, workers=1)
+        forest = fit_forest(features[train], told.y[train], n_trees=200, seed=0, workers=1)
         chances = forest_walk.predict_proba(forest, features[test])
         seen[test] = forest.classes[chances.argmax(axis=1)]
     found["forest"] = balanced_accuracy(told.y, seen)
