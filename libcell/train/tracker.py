@@ -34,6 +34,10 @@ class Options(TrainingOptions):
         "left over (without labels: some)", choices=("auto", "all", "some"))] = "auto"
     share: Annotated[float, Opt("without labels: share of the cells that are annotated, about",
                                 least=0.001, most=1)] = 1.0
+    radius: Annotated[float | None, Opt(
+        "without labels: px from a cell's centre to its edge, where the table has no radius [half "
+        "the distance from an annotated cell to the next, which is too far if few are]",
+        least=0.5)] = None
     channels: Annotated[tuple[str, ...], Opt(
         "channels by name, or by number from 1; grey: an image's only channel, or the luma of "
         "red, green, blue", ("-c", "--channels"))] = ("grey",)
@@ -121,7 +125,7 @@ def _prepared(job: Job, made: list[Film], options: Options) -> list[Movie]:
     from libcell.train.segmentation.fields import Reading
     from libcell.train.tracking import annotation, movies
 
-    told = [annotation.read(film.tracks, film.name, film.z_step) for film in made]
+    told = [annotation.read(film.tracks, film.name, film.z_step, options.radius) for film in made]
     reading = Reading(tuple(options.channels), options.pmin, options.pmax, options.invert)
     folders = {(n, t): job.parts / f"frame-{n:04d}-{t:06d}"
                for n, film in enumerate(made) for t in film.frames}

@@ -30,6 +30,7 @@ from tests.peers.processes import BIN
 FIGURES = ("LNK", "TRA", "division_f1", "complete_tracks", "link_f1")
 SPLIT, LAST = 26, 41  # the first frame of the test, and the end of the film
 TENTH = 0.1
+RADIUS = {"bacteria": 18, "stacks": 6}  # px, as an annotator would tell of his cells
 Film = tuple[list[np.ndarray], list[np.ndarray], dict[int, int]]  # images, masks, parents
 TRAIN = {"bacteria": ("--crops", "96", "--epochs", "6"),
          "nuclei": ("--crops", "96", "--epochs", "5", "--size", "128"),
@@ -244,7 +245,7 @@ def run_sparse(name: str, train: Path, test: Path, work: Path, *more: object) ->
     share = tenth(train, table)
     for kind, inputs in (("masks", (train / "image.ome.zarr", train / "labels.ome.zarr")),
                          ("points", (train / "image.ome.zarr",))):
-        extra = ("--share", TENTH) if kind == "points" else ()
+        extra = ("--share", TENTH, "--radius", RADIUS[name]) if kind == "points" else ()
         model = trained(work / f"{name}-{kind}.model", *inputs, "--tracks", table, *extra,
                         *TRAIN[name], *more)
         say(name, f"embed, {share:.0%} of the centres, {kind}",

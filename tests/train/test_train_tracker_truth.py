@@ -37,6 +37,8 @@ def test_a_table_of_tracks(tmp_path):
     names = ("t", "y", "x", "track_id", "parent_track_id")
     found = annotation.read(write(tmp_path / "t.csv", rows, names, ","), "a", 1.0)
     assert found.parents == {2: 1, 3: 1} and found.places[1].tolist() == [0, 5, 6]
+    assert np.isnan(found.radius).all()
+    assert (annotation.read(tmp_path / "t.csv", "a", 1.0, radius=7.0).radius == 7).all()
 
 
 @pytest.mark.parametrize(("rows", "names", "said"), [

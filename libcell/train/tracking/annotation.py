@@ -7,7 +7,7 @@ without a line of names, and z in x pixels, not in planes (https://zenodo.org/re
 """
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +43,19 @@ class Annotation:
         return np.flatnonzero(self.t == t)
 
 
-def read(path: Path, image: str, z_step: float) -> Annotation:
-    """The annotation of the field of view called `image`; `z_step` is in x pixels a plane.
+def read(path: Path, image: str, z_step: float, radius: float | None = None) -> Annotation:
+    """The annotation of the field of view called `image`; `z_step` is in x pixels a plane,
+    `radius` that of cells of which the file does not tell one.
 
     MissingInput or DataError says what is wrong with the file.
     """
-    if path.is_dir():
-        return _from_store(path, image)
+    found = _from_store(path, image) if path.is_dir() else _from_table(path, z_step)
+    if radius is None:
+        return found
+    return replace(found, radius=np.where(np.isfinite(found.radius), found.radius, radius))
+
+
+def _from_table(path: Path, z_step: float) -> Annotation:
     if not path.exists():
         raise MissingInput(f"{path}: not found")
     names, columns = _columns(path)
