@@ -1,12 +1,20 @@
 """Real nuclei in folders of classes, through a network, to a report that is opened and used."""
 
+import contextlib
 import csv
+import io
+import shlex
+import subprocess
+from pathlib import Path
 
 import browser
 import pyarrow.parquet as pq
 import pytest
 from hand_made import call
 
+from libcell.cli import app
+
+RECIPE = Path(__file__).parent.parent.parent / "examples" / "mitocheck_report"
 CLASSES = ("Anaphase", "Apoptosis", "Interphase")
 EACH = 24
 
@@ -42,6 +50,20 @@ def work(shared, tmp_path_factory):
     call("explain", "report", crops, model, said, folder / "score", view, folder / "plane.bundle",
          folder / "x.explain.zarr", "-o", folder / "r.html")
     return folder
+
+
+def test_the_recipe_asks_for_what_there_is(tmp_path):
+    """Every command line of examples/mitocheck_report, its options read and nothing done."""
+    (tmp_path / "index.csv").write_text("file,class\n")
+    done = subprocess.run(
+        ["make", "-n", f"RAW={tmp_path}", f"OUT={tmp_path}/out"], cwd=RECIPE, check=True,
+        capture_output=True, text=True)
+    lines = [shlex.split(line) for line in done.stdout.replace("\\\n", "").splitlines()]
+    asked = [line for line in lines if line[0].startswith("cell-")]
+    assert len(asked) == 13
+    for command, *args in asked:
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert app.run(command.removeprefix("cell-"), "", [*args, "--dump-config"]) == 0, args
 
 
 @pytest.mark.data
