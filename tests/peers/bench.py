@@ -15,7 +15,8 @@ MODULES = ("tests.peers.bench_house", "tests.peers.bench_coco", "tests.peers.ben
            "tests.peers.bench_align", "tests.peers.bench_segment", "tests.peers.bench_heads",
            "tests.peers.bench_feat", "tests.peers.bench_feat_more", "tests.peers.bench_train",
            "tests.peers.bench_cells", "tests.peers.bench_crop", "tests.peers.bench_embed",
-           "tests.peers.bench_sequence", "tests.peers.bench_ssl", "tests.peers.bench_track")
+           "tests.peers.bench_sequence", "tests.peers.bench_explain", "tests.peers.bench_ssl",
+           "tests.peers.bench_track")
 
 
 @dataclass(frozen=True)

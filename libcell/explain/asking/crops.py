@@ -15,7 +15,7 @@ from libcell.data.crop_reader import CropReader
 from libcell.errors import DataError
 from libcell.nn import classifier
 
-AT_ONCE = {"cpu": 32, "cuda": 256, "mps": 64}
+AT_ONCE = {"cpu": 96, "cuda": 256, "mps": 64}
 CHOSEN = ("predicted", "true")
 
 

@@ -14,6 +14,7 @@ CIVIDIS = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] if c.startswith("
 CIVIDIS = CIVIDIS / 255
 GAP = 4
 NAME = 16  # px of a line of text
+FULL = 0.99  # part of the pixels below the strength that is drawn in full
 
 
 def coloured(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -32,7 +33,8 @@ def shown(crop: np.ndarray, ranges: np.ndarray) -> np.ndarray:
 
 def overlaid(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
     """A map (H,W) of -1..1 over a picture (H,W,3) turned grey: nothing where it is 0, glowing where
-    it speaks for the class, blue where against it."""
+    it speaks for the class, blue where against it. A single pixel does not set the scale."""
+    values = np.clip(values / max(float(np.quantile(np.abs(values), FULL)), 1e-9), -1, 1)
     grey = picture.mean(2, keepdims=True) * 0.85 * np.ones(3)
     strength = np.abs(values)[..., None] * 0.75
     heat = np.where(values[..., None] >= 0, coloured(0.25 + 0.7 * values, INFERNO),
