@@ -34,8 +34,7 @@ took = time.process_time() - start
 found = found.reset_index()
 parent = dict(zip(split["child_track_id"], split["parent_track_id"])) if len(split) else {}
 write([(k + 1, f, a, b, parent.get(k, -1) + 1) for k, f, a, b in
-       zip(found["track_id"], found["frame"], found["frame_y"] if "frame_y" in found else
-           found["y"], found["x"])], took)
+       zip(found["track_id"], found["frame"], found["y"], found["x"])], took)
 """
 
 # the settings that btrack's own examples use for cells
