@@ -45,9 +45,10 @@ class Labels(nn.Module):
         return self.labels[number].cpu().numpy()
 
     def ask(self, scores: Sequence[np.ndarray], courses: Sequence[Course]) -> None:
-        """New labels, from what the network says, float (T,K) each, and from what is known."""
-        for number, (said, one) in enumerate(zip(aligned(scores, courses, self), courses)):
-            self.labels[number, : len(one)] = torch.from_numpy(said)
+        """New labels of the first sequences, `courses`, from what the network says, float (T,K)
+        each, and from what is known."""
+        for number, said in enumerate(aligned(scores, courses, self.chances)):
+            self.labels[number, : len(said)] = torch.from_numpy(said)
 
 
 class Told(nn.Module):
@@ -89,19 +90,17 @@ def _features(
 
 
 def aligned(
-    scores: Sequence[np.ndarray], courses: Sequence[Course], known: Labels | None = None
+    scores: Sequence[np.ndarray], courses: Sequence[Course], chances: Tensor
 ) -> list[np.ndarray]:
-    """int64 (T,) of each sequence: stages along its transcript, by a network's scores (T,K), and
-    by what is `known` of it."""
+    """int64 (T,) of each sequence: stages along its transcript, by a network's scores (T,K) and
+    by the `chances` (B,T,K) known of it."""
     length = max(map(len, courses))
     order = torch.full((len(courses), max(len(c.transcript) for c in courses)), -1)
-    logs = torch.zeros((len(courses), length, scores[0].shape[1]), dtype=torch.float64)
+    logs = chances[: len(courses), :length].cpu().double().clamp_min(LEAST).log()
     for row, log, one, said in zip(order, logs, courses, scores):
         row[: len(one.transcript)] = torch.from_numpy(one.transcript)
-        log[: len(one)] = torch.from_numpy(said).log_softmax(1)
-        log[: len(one)][torch.from_numpy(one.rows < 0)] = 0
-    if known is not None:
-        logs += known.chances.cpu().double().clamp_min(LEAST).log()
+        there = torch.from_numpy(one.rows >= 0)
+        log[: len(one)] += torch.from_numpy(said).log_softmax(1) * there[:, None]
     flat = torch.zeros((logs.shape[2], length), dtype=torch.float64)
     path = viterbi.align(logs, torch.tensor([len(c) for c in courses]), order,
                          (order >= 0).sum(1), flat)

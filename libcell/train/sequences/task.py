@@ -34,7 +34,7 @@ class Lesson:
 class Stages(Task):
     """Learn a stage for each frame of the training part's sequences."""
 
-    monitor, higher = "loss", False
+    monitor, higher = "balanced_accuracy", True
 
     def __init__(
         self, network: nn.Module, made: Material, path: Path, contract: dict[str, Any],
@@ -43,18 +43,20 @@ class Stages(Task):
         self._path, self._contract, self._lesson, self._seed = path, contract, lesson, seed
         self._train, self._held = (made.courses[p] for p in ("train", "validation"))
         self._k = len(made.classes)
-        self._labels = orders.first(path, contract, self._train, self._k) if lesson.weak else None
+        known = [*self._train, *self._held]  # the validation part's come last
+        self._labels = orders.first(path, contract, known, self._k) if lesson.weak else None
         self.network = Told(network, self._labels)
         self._weights = self._class_weights() if lesson.balance else None
-        if not lesson.weak:
-            self.monitor, self.higher = "balanced_accuracy", True
 
     @property
     def told(self) -> list[Course]:
         """The training part's sequences with the stages that are learnt from."""
+        return self._told(self._train, 0)
+
+    def _told(self, courses: list[Course], first: int) -> list[Course]:
         if self._labels is None:
-            return self._train
-        return [replace(c, y=self._labels.of(i)[: len(c)]) for i, c in enumerate(self._train)]
+            return courses
+        return [replace(c, y=self._labels.of(first + i)[: len(c)]) for i, c in enumerate(courses)]
 
     # -- batches -------------------------------------------------------------------------
 
@@ -124,13 +126,12 @@ class Stages(Task):
     # -- validation ----------------------------------------------------------------------
 
     def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]:
-        """Against the stages, or, where only their order may be used, against their alignment."""
+        """Against the stages, or, where only their order may be used, against the labels that
+        were found for them before any network learnt."""
         if not self._held:
             return {}
         found = judge.scores(network, self._path, self._contract, self._held, device)
-        truth = [c.y for c in self._held]
-        if self._lesson.weak:
-            truth = orders.aligned(found, self._held)
+        truth = [c.y for c in self._told(self._held, len(self._train))]
         there = np.concatenate([c.rows >= 0 for c in self._held])
         said, right = np.concatenate(found), np.concatenate(truth)
         said, right = (x[there & (right >= 0)] for x in (said, right))

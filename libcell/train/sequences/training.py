@@ -49,8 +49,7 @@ class Training:
         seeds.plant(job.seed)
         network = sequence.build(self.shape(), len(self.made.classes))
         task = Stages(network, self.made, self.path, self.fed, _lesson(options), job.seed)
-        changes = {"last": True} if options.weak else {}
-        fitted = fit(task, Recipe.of(options, **changes), job, seed=job.seed)
+        fitted = fit(task, Recipe.of(options), job, seed=job.seed)
         return fitted, network, task
 
     def shape(self) -> dict[str, Any]:
