@@ -34,8 +34,9 @@ class Options:
         "the model's channels in this store, by name or number from 1, in its order; grey: an "
         "image's only channel, or the luma of red, green, blue [the model's own names]",
         ("-c", "--channels"))] = ()
-    threshold: Annotated[float, Opt("in raw images: probability from which there is a cell",
-                                    least=0.05, most=0.95)] = 0.5
+    threshold: Annotated[float, Opt(
+        "in raw images: how sure the network must be of a cell, 1 being what nine in ten cells "
+        "reach that it learnt from; higher is stricter", least=0.1, most=3)] = 1.0
     division: Annotated[float, Opt("cost of a division beyond what the network says; may be below "
                                    "0")] = 0.0
     gap: Annotated[float, Opt("cost of each frame that a link leaves out", least=0)] = 2.0

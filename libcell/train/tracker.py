@@ -85,8 +85,8 @@ def run(job: Job, options: Options) -> None:
     movies = _prepared(job, made, options)
     shape = _shape(made, movies, options)
     held = films.held_out(movies, options.validation)
-    fitted = _fitted(job, options, shape, movies, held)
-    card = _card(job, options, made, movies, shape)
+    fitted, sure = _fitted(job, options, shape, movies, held)
+    card = _card(job, options, made, movies, shape) | {"sure": sure}
     card |= {"split": _split(made, movies, held),
              "metrics": {"epoch": fitted.epoch, "validation": fitted.figures}}
     history.write(job.root, fitted.history, job.provenance())
@@ -98,8 +98,11 @@ def run(job: Job, options: Options) -> None:
 
 def _fitted(
     job: Job, options: Options, shape: Shape, movies: list[Movie], held: list[tuple[int, int]]
-) -> Fitted:
-    """The trained network. DataError if no two frames have a cell in common."""
+) -> tuple[Fitted, dict[str, float]]:
+    """The trained network, and how sure it is of cells that it knows.
+
+    DataError if no two frames have a cell in common.
+    """
     from libcell.errors import DataError
     from libcell.nn.tracker.network import Tracker
     from libcell.train.engine import seeds
@@ -117,7 +120,9 @@ def _fitted(
     if task.empty:
         raise DataError(f"{options.tracks}: no cell of these frames is tracked from one frame to "
                         "another; give more of them (--frames)")
-    return fit(task, Recipe.of(options), job, seed=job.seed)
+    fitted = fit(task, Recipe.of(options), job, seed=job.seed)
+    assert isinstance(fitted.network, Tracker)
+    return fitted, task.sure(fitted.network)
 
 
 def _prepared(job: Job, made: list[Film], options: Options) -> list[Movie]:

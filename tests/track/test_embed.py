@@ -31,6 +31,7 @@ def save(path, *, channels=1, ndim=2, architecture="pair-unet", shaped=True):
         "input": {"kind": "images", "channels": ["grey"] * channels, "pmin": 1, "pmax": 99.8,
                   "invert": "never"},
         "network": network.shape.to_card(), "edge_px": 8.0,
+        "sure": {"cell": 0.5, "centre": 0.3},
         "training_data": "sha256:" + "0" * 64, "split": {}, "metrics": {}, "seed": 0})
     return path
 
@@ -231,7 +232,7 @@ def test_it_learns_what_places_do_not_say(learnt):
 def test_raw_images(learnt):
     """Cells are found, written as labels of the tracks, and linked."""
     folder, model = learnt
-    done = embed(folder, model, "--threshold", 0.3, given="i.ome.zarr", out="raw.tracks")
+    done = embed(folder, model, given="i.ome.zarr", out="raw.tracks")
     assert done.records[-1]["n"] > CELLS * FRAMES / 2
     store = folder / "raw.tracks" / "labels.ome.zarr"
     assert label_store.fields(store) == ([""], ["cells"])
@@ -252,7 +253,7 @@ def test_peaks_become_cells(blank):
     for x in (9, 22):
         maps[CENTRE, 9:11, x - 1 : x + 2] = torch.tensor([0.0, 6.0, 0.0])
     maps[CELL, 30, 30] = maps[CENTRE, 30, 30] = 6.0
-    found = detect.labels(network, maps, 0, (1, 63, 64), 0.5, 12.0)
+    found = detect.labels(network, maps, 0, (1, 63, 64), (0.5, 0.3), 12.0)
     assert found.shape == (1, 63, 64) and found.max() == 2
     one, two = (np.argwhere(found[0] == k)[:, 1] for k in (found[0, 20, 18], found[0, 20, 44]))
     assert one.max() < two.min() and (found[0] > 0).sum() == pytest.approx(8 * 48, rel=0.15)

@@ -9,20 +9,18 @@ from torch.nn import functional
 from libcell.nn.tracker.network import CELL, CENTRE, SIZE, Tracker
 
 APART = 1.5  # sizes: peaks that are nearer to each other may be one cell
-LOWER = 0.6
 SMALL = 0.1  # of the usual cell's pixels: less is no cell
 
 
 @torch.no_grad()
 def labels(
-    network: Tracker, maps: torch.Tensor, later: int, shape: tuple[int, ...], threshold: float,
-    edge_px: float,
+    network: Tracker, maps: torch.Tensor, later: int, shape: tuple[int, ...],
+    least: tuple[float, float], edge_px: float,
 ) -> np.ndarray:
     """Label image (Z,Y,X) uint32 of one frame of a pair, by the pair's maps.
 
     shape      (Z,Y,X) of the frame
-    threshold  probability from which a pixel is cell; that of a centre need be less (`LOWER`),
-               since peaks are narrow and seldom hit exactly
+    least      probabilities (cell, centre) from which there is one
     edge_px    of a usual cell, as the network knows it
     """
     own = network.frame(maps, later)
@@ -30,11 +28,11 @@ def labels(
     wide = [0, network.shape.fold, network.shape.fold]
     smooth = ndimage.gaussian_filter(centre, [w / 2 for w in wide])
     top = ndimage.maximum_filter(smooth, [2 * w + 1 for w in [1 if shape[0] > 1 else 0, *wide[1:]]])
-    found, count = ndimage.label((smooth == top) & (centre >= LOWER * threshold))
+    found, count = ndimage.label((smooth == top) & (centre >= least[1]))
     if not count:
         return np.zeros(shape, np.uint32)
     number = _merged(network, maps, later, found, count)
-    grown = watershed(-smooth, number[found], mask=cell >= threshold)
+    grown = watershed(-smooth, number[found], mask=cell >= least[0])
     size = np.bincount(grown.ravel())
     kept = size >= SMALL * edge_px ** network.shape.ndim
     kept[0] = False

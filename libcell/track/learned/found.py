@@ -36,7 +36,7 @@ class Film:
     compartment: str
     keys: dict[str, Any]
     spacing: frames.Spacing
-    threshold: float
+    least: tuple[float, float]
 
     def given(self) -> Iterator[Seen]:
         """Frames with the objects of the label store."""
@@ -57,7 +57,7 @@ class Film:
             pair = (pixels, after) if t < last else (before if t else pixels, pixels)
             maps = self.look.at(other[:2], pair)
             masks = detect.labels(self.look.network, maps, other[2], about.shape[2:],
-                                  self.threshold, self.card.edge_px)
+                                  self.least, self.card.edge_px)
             for y in range(0, about.shape[3], SHARD):
                 for x in range(0, about.shape[4], SHARD):
                     part = masks[:, y : y + SHARD, x : x + SHARD]
@@ -111,7 +111,8 @@ def open_film(source: Source, given: Any, device: str) -> Film:
         compartment, keys = given.compartment or card.target, image.about.keys
         spacing = frames.spacing(image.about, given.z_step)
     look = Look(model.load_network(path, device), device)
-    return Film(source, image, card, channels, look, compartment, keys, spacing, given.threshold)
+    least = (card.sure[0] * given.threshold, card.sure[1] * given.threshold)
+    return Film(source, image, card, channels, look, compartment, keys, spacing, least)
 
 
 def seal(root: Path, files: list[Path], provenance: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ class Tracking:
     channels  of the image, in order; pmin, pmax, invert: see `contrast.levels`
     edge_px   of a square or cube as large as a cell that it learnt from
     target    what the cells are called
+    sure      probabilities (cell, centre) that nine in ten of the cells that it knows reach
     """
 
     shape: "Shape"
@@ -31,6 +32,7 @@ class Tracking:
     invert: str
     edge_px: float
     target: str
+    sure: tuple[float, float]
 
 
 def load_card(path: Path) -> Tracking:
@@ -45,7 +47,8 @@ def load_card(path: Path) -> Tracking:
         shape = shape_of(**card["network"] | {"widths": tuple(card["network"]["widths"])})
         found = Tracking(shape, tuple(taken["channels"]), float(taken["pmin"]),
                          float(taken["pmax"]), str(taken["invert"]), float(card["edge_px"]),
-                         str(card["target"]))
+                         str(card["target"]),
+                         (float(card["sure"]["cell"]), float(card["sure"]["centre"])))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: its card lacks what a tracker's says ({error})") from error
     if len(found.channels) != shape.channels:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from libcell.nn.tracker import losses
 from libcell.nn.tracker.cells import Cells, usual_size
-from libcell.nn.tracker.network import CELL, CENTRE, Read, Tracker
+from libcell.nn.tracker.network import CELL, CENTRE, Read, Tracker, at
 from libcell.train.engine.task import Task
 from libcell.train.segmentation.crops import Turn
 from libcell.train.tracking import pairs
@@ -20,6 +20,7 @@ from libcell.train.tracking.truth import NONE, UNKNOWN, fate
 from libcell.train.tracking.views import View
 
 HELD = 12  # crops at most that validation looks at
+FEW = 0.1  # of the known cells may be less sure than what counts as one in raw images
 DIVIDING = 0.35  # share of the crops that are drawn around a division
 BORN = 5.0  # weight of a cell that divides, beside those that do not
 WEIGHTS = {"maps": 3.0, "size": 0.2, "fate": 0.3, "moves": 0.3, "alike": 0.3, "within": 0.3,
@@ -112,6 +113,21 @@ class TrackerTask(Task):
             sums |= {"links_right": float(counts[0] / max(counts[1], 1)),
                      "divisions_right": float(counts[2] / counts[3]) if counts[3] else 1.0}
         return sums
+
+    @torch.no_grad()
+    def sure(self, network: Tracker) -> dict[str, float]:
+        """Probabilities that most known cells reach, in crops as they are: `cell` within them,
+        `centre` at their centres. Networks that learnt little are right long before they are sure.
+        """
+        found: dict[str, list[torch.Tensor]] = {"cell": [], "centre": []}
+        for pair in self._held_pairs([p for p in self._train if p.later == p.t + 1]):
+            maps = network(pair.image[None]).float()[0]
+            for later, cells in ((0, pair.a), (1, pair.b.take(pair.real))):
+                values = at(network.frame(maps, later), torch.from_numpy(cells.points()),
+                            network.shape.fold).sigmoid()
+                found["cell"].append(values[:, :, CELL].flatten())
+                found["centre"].append(values[:, 0, CENTRE])
+        return {k: round(float(torch.cat(v).quantile(FEW)), 4) for k, v in found.items()}
 
     # -- drawing -----------------------------------------------------------------------------
 
