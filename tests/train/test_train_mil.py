@@ -197,6 +197,7 @@ def test_instances_that_the_embeddings_lack(copy):
 def test_no_number_and_infinity(copy):
     values = pq.read_table(copy / "e.parquet")["emb_0003"].to_pylist()
     changed(copy / "e.parquet", lambda t: with_values(t, "emb_0003", [None, *values[1:]]))
+    changed(copy / "e.parquet", lambda t: with_values(t, "emb_0005", [None] * t.num_rows))
     train(copy, *FEW, out="x.model")
     predict(copy, model="x.model")
     changed(copy / "e.parquet", lambda t: with_values(t, "emb_0003", [np.inf, *values[1:]]))

@@ -14,7 +14,9 @@ NAME = "mean"  # column baseline_mean of the predictions
 
 def fit(root: Path, bags: Bags, places: np.ndarray, y: np.ndarray, k: int) -> None:
     """Write the baseline of the training bags at `places` (n,), `y` (n,) below k, to a model."""
-    centre = np.nan_to_num(np.nanmean(bags.values[_rows(bags, places)].astype(float), axis=0))
+    values = bags.values[_rows(bags, places)].astype(float)
+    there = ~np.isnan(values)
+    centre = np.nansum(values, axis=0) / np.maximum(there.sum(axis=0), 1)
     probe = fit_probe(_means(bags, places, centre), y, k)
     models.save_tensors(root, FILE, {"centre": centre, "mean": probe.mean, "sd": probe.sd,
                                      "weight": probe.weight, "bias": probe.bias})
