@@ -1,6 +1,7 @@
 """cell-train sequence and predict on sequences made by hand: what works, what is refused."""
 
 import itertools
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,8 @@ from stage_stores import SIZE, STAGES, courses, store
 from libcell.data import crops, models, tables
 from libcell.errors import DataError
 from libcell.train import sequence
+from libcell.train.sequences import answers, orders
 from libcell.train.sequences import courses as courses_module
-from libcell.train.sequences import orders
 from libcell.train.sequences.courses import stage_order
 
 ORDER = ("--stages", ",".join(STAGES))
@@ -63,6 +64,30 @@ def test_every_crop_is_predicted_in_an_order_that_training_has_seen(trained):
     track = np.array(found["Metadata_Track"])
     for one in np.unique(track):
         assert set(np.diff(said[track == one])) <= {0, 1}
+
+
+def test_sequences_whose_frames_are_pictures_of_their_own(trained, tmp_path, monkeypatch):
+    """Each frame its own field of view, a few fields a block: the same answer."""
+    predict(trained, "--decode", out="one.parquet")
+    made = tmp_path / "a.crops.zarr"
+    shutil.copytree(trained / "a.crops.zarr", made)
+    index = pq.read_table(made / "index.parquet")
+    at = index.column_names.index("Metadata_Image")
+    names = [f"{i}.{t}" for i, t in zip(index["Metadata_Image"].to_pylist(),
+                                        index["Metadata_T"].to_pylist())]
+    index = index.set_column(at, index.schema.field(at), pa.array(names))
+    pq.write_table(index, made / "index.parquet")
+    monkeypatch.setattr(answers, "CROPS", 7)
+    call("train", "predict", trained / "m.model", made, "-j", 1, "--decode", "-o",
+         tmp_path / "p.parquet")
+    chances = {}
+    for path in (trained / "one.parquet", tmp_path / "p.parquet"):
+        table = pq.read_table(path)
+        rows = np.stack([table[f"p_{s}"] for s in STAGES], 1)
+        chances[path.stem] = dict(zip(table["object_id"].to_pylist(), rows))
+    assert chances["p"].keys() == chances["one"].keys()
+    for name, row in chances["p"].items():
+        np.testing.assert_allclose(row, chances["one"][name], atol=1e-5)
 
 
 def test_only_the_changes_that_are_named(trained, tmp_path):

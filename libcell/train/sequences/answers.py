@@ -77,7 +77,8 @@ def blocks(
     store: Path, scratch: Path, card: dict[str, Any], told: str | None, target: str,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Key and the store's part of a block's arguments: crops of whole fields of view, so that
-    none is in two blocks, and the sequences that they are in. `scratch` gets the index, with the
+    none is in two blocks, and the sequences that they are in, which may go on in another field's
+    (pictures of one frame each) and are then in both blocks. `scratch` gets the index, with the
     known stages of the table `told`, if any."""
     opened = crops.open_crops(store)
     reader_of(card["input"], store)  # an error if it lacks a channel
@@ -87,11 +88,11 @@ def blocks(
     images, image = np.unique(np.asarray(index.column("Metadata_Image").to_pylist(), str),
                               return_inverse=True)
     part = np.cumsum(np.bincount(image, minlength=len(images))) // CROPS
-    own = [part[image[c.rows[c.rows >= 0][0]]] if (c.rows >= 0).any() else -1 for c in made]
+    own = [set(part[image[c.rows[c.rows >= 0]]].tolist()) for c in made]
     for number in range(int(part[-1]) + 1 if len(part) else 1):
         rows = np.flatnonzero(part[image] == number) if len(part) else np.zeros(0, np.int64)
         if len(rows) or not len(part):
-            some = [(c.name, c.rows) for c, p in zip(made, own) if p == number]
+            some = [(c.name, c.rows) for c, parts in zip(made, own) if number in parts]
             yield f"{store} {number}", {"store": store, "index": scratch, "rows": rows,
                                         "sequences": some}
 
@@ -133,7 +134,8 @@ def of_sequences(
     if rule:
         paths = judge.courses_of(chances, asked, rule.worth(card), rule.least(card["classes"]))
         chances = [_exchanged(p, path) for p, path in zip(chances, paths)]
-    made, _ = judge.by_crop(chances, asked, int(rows.max(initial=-1)) + 1)
+    last = max([int(rows.max(initial=-1)), *(int(c.rows.max()) for c in asked)])
+    made, _ = judge.by_crop(chances, asked, last + 1)
     found = made[rows] if len(rows) else np.zeros((0, len(card["classes"])))
     bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(bad):
