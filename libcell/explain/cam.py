@@ -100,7 +100,7 @@ def _question(
     from libcell.errors import UsageFault
     from libcell.explain.asking.extra import require
 
-    require()
+    require("cell-explain cam")
     from libcell.explain import maps
     from libcell.explain.asking import crops, model
     from libcell.explain.asking.block import Question

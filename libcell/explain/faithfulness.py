@@ -33,7 +33,7 @@ def run(job: Job, options: Options) -> None:
 
     from libcell.explain.asking.extra import require
 
-    require()
+    require(job.command)
     from libcell.explain.asking import model
     from libcell.explain.checks import sample, verdict
     from libcell.explain.checks.judge import Judge
