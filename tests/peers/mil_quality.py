@@ -8,8 +8,8 @@
 of classes that all bags hold; plates in five sets, each left out once. `wells`: the same nuclei
 bagged by well; does a well hold apoptotic nuclei? `lines`: simulated phase contrast, time series of
 which a fifth of the cells look like their line, batches left out, embeddings scaled batch by batch.
-Everything goes through the commands; embeddings are an untrained ResNet-18's. One line of JSON per pooling. What is finished is
-kept.
+Everything goes through the commands; embeddings are an untrained ResNet-18's. One line of JSON per
+pooling. What is finished is kept.
 """
 
 import argparse
