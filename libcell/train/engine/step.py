@@ -105,7 +105,8 @@ class Stepper:
 
 def slow_bf16(device: torch.device) -> bool:
     """Whether the device is a processor without arithmetic in bfloat16."""
-    return device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return device.type == "cpu" and not (
+        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def out_of_memory(error: RuntimeError) -> bool:
