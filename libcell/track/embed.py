@@ -35,7 +35,7 @@ class Options:
         "image's only channel, or the luma of red, green, blue [the model's own names]",
         ("-c", "--channels"))] = ()
     threshold: Annotated[float, Opt(
-        "in raw images: how sure the network must be of a cell, 1 being what nine in ten cells "
+        "in raw images: how sure the network must be of a cell, 1 being what 19 in 20 cells "
         "reach that it learnt from; higher is stricter", least=0.1, most=3)] = 1.0
     division: Annotated[float, Opt("cost of a division beyond what the network says; may be below "
                                    "0")] = 0.0

@@ -259,6 +259,12 @@ def test_peaks_become_cells(blank):
     assert one.max() < two.min() and (found[0] > 0).sum() == pytest.approx(8 * 48, rel=0.15)
 
 
+def test_a_chain_of_peaks_does_not_join_two_cells():
+    pairs = np.array([[0, 1], [1, 2], [2, 3], [0, 2], [1, 3]])
+    assert len(set(detect.joined(4, pairs, np.array([3.0, 1, 3, -4, -4])).tolist())) == 2
+    assert len(set(detect.joined(4, pairs, np.array([3.0, 1, 3, -1, 2])).tolist())) == 1
+
+
 def test_the_card_says_what_was_learnt(learnt):
     card = json.loads((learnt[1] / "model.json").read_text())
     assert card["split"]["fields"][0]["complete"] is True

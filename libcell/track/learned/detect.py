@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from skimage.segmentation import watershed
 from torch.nn import functional
 
@@ -52,16 +53,34 @@ def _merged(
     """(count + 1,) the cell of each peak: peaks of which the network says so are one cell."""
     d = network.shape.ndim
     peaks = np.array(ndimage.center_of_mass(found > 0, found, np.arange(1, count + 1)))[:, 3 - d :]
-    number = np.arange(count + 1)
     size = float(network.frame(maps, later)[SIZE].mean().exp()) * network.shape.fold
-    apart = np.linalg.norm(peaks[:, None] - peaks[None], axis=2) if count < 5000 else None
-    if apart is None:
-        return number
-    one, two = np.nonzero(np.triu(apart < APART * size, 1))
-    if not one.size:
-        return number
-    places = torch.from_numpy(np.stack([peaks[one], peaks[two]], axis=1).astype(np.float32))
-    same = network.same(maps, later, places.to(maps.device)).cpu().numpy() > 0
-    for i, j in zip(one[same] + 1, two[same] + 1):
-        number[number == number[j]] = number[i]
-    return number
+    pairs = cKDTree(peaks).query_pairs(APART * size, output_type="ndarray")
+    if not len(pairs):
+        return np.arange(count + 1)
+    places = torch.from_numpy(peaks[pairs].astype(np.float32))
+    same = network.same(maps, later, places.to(maps.device)).cpu().numpy()
+    return np.concatenate([[0], 1 + joined(count, pairs, same)])
+
+
+def joined(count: int, pairs: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """(count,) the group of each peak: the likeliest pairs (m, 2) first, two groups become one
+    where the log odds `same` (m,) of all pairs between them are above 0 on average.
+
+    So a chain of peaks does not join what its ends say are two cells.
+    """
+    group, members = np.arange(count), {k: [k] for k in range(count)}
+    between: dict[int, dict[int, list[float]]] = {k: {} for k in range(count)}
+    for (i, j), odds in zip(pairs.tolist(), same.tolist()):
+        between[i][j] = between[j][i] = [odds]
+    for row in np.argsort(-same, kind="stable"):
+        a, b = (int(group[k]) for k in pairs[row])
+        if a == b or np.mean(between[a][b]) <= 0:
+            continue
+        group[members[b]] = a
+        members[a] += members.pop(b)
+        for other, odds_of in between.pop(b).items():
+            del between[other][b]
+            if other != a:
+                together = between[a].get(other, []) + odds_of
+                between[a][other] = between[other][a] = together
+    return group

@@ -22,7 +22,7 @@ class Tracking:
     channels  of the image, in order; pmin, pmax, invert: see `contrast.levels`
     edge_px   of a square or cube as large as a cell that it learnt from
     target    what the cells are called
-    sure      probabilities (cell, centre) that nine in ten of the cells that it knows reach
+    sure      probabilities (cell, centre) that 19 in 20 of the cells that it knows reach
     """
 
     shape: "Shape"

@@ -20,7 +20,7 @@ from libcell.train.tracking.truth import NONE, UNKNOWN, fate
 from libcell.train.tracking.views import View
 
 HELD = 12  # crops at most that validation looks at
-FEW = 0.1  # of the known cells may be less sure than what counts as one in raw images
+FEW = 0.05  # of the known cells may be less sure than what counts as one in raw images
 DIVIDING = 0.35  # share of the crops that are drawn around a division
 BORN = 5.0  # weight of a cell that divides, beside those that do not
 WEIGHTS = {"maps": 3.0, "size": 0.2, "fate": 0.3, "moves": 0.3, "alike": 0.3, "within": 0.3,
