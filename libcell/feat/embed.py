@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Options:
     """Which network, and what it sees of a crop; a model of ours knows the latter itself."""
 
-    model: Annotated[str | None, Opt("model with a backbone (cell-train cnn, ssl)", ("-m", "--model"),
-                                     path=True)] = None
+    model: Annotated[str | None, Opt("model with a backbone (cell-train cnn, ssl)",
+                                     ("-m", "--model"), path=True)] = None
     backbone: Annotated[str | None, Opt("a network of timm's by name: resnet50, vit_s, ... "
                                         "[the one that --weights are of]")] = None
     weights: Annotated[str | None, Opt(
