@@ -48,8 +48,8 @@ class Options:
     max_radius: Annotated[int | None, Opt("a cell's pixels are no further from its centre "
                                           "[the model's]", least=8, most=1024)] = None
     min_area: Annotated[int | None, Opt(
-        "smaller cells are dropped [the model's: the area that 3 in 100 cells of its training lie "
-        "below]", least=1)] = None
+        "smaller cells are dropped [the model's: three quarters of the area that 3 in 100 cells of "
+        "its training lie below]", least=1)] = None
     max_area: Annotated[int | None, Opt("larger cells are dropped", least=1)] = None
     clear_border: Annotated[bool, Opt("drop cells cut by the image's edge",
                                       ("--clear-border",))] = False

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from libcell.train.segmentation.fields import Prepared
     from libcell.train.segmentation.pairs import Example
 
-SMALLEST = 3  # in 100 cells of the training images are smaller than the smallest that count
+SMALLEST = 3  # in 100 cells of the training images are smaller than the smallest that count,
+MARGIN = 0.75  # times this: where all are alike, what is found is a little smaller or larger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +186,7 @@ def _sizes(facts: list[dict[str, Any]], fields: list[Prepared]) -> dict[str, Any
     longest = max(f["longest_px"] for f in known)
     return {"diameter_px": statistics.median(f["diameter_px"] for f in known),
             "reach_px": max(16, min(256, 8 * round(0.75 * longest / 8))),
-            "min_area_px": max(1, int(np.percentile(areas, SMALLEST)))}
+            "min_area_px": max(1, int(MARGIN * np.percentile(areas, SMALLEST)))}
 
 
 def _split(made: list[Example], out: Any) -> dict[str, Any]:
