@@ -18,7 +18,9 @@ def method(room: str, name: str) -> Method:
 def required(room: str, name: str) -> list[str]:
     """The options without a default; those that are paths name a file that does not exist."""
     fields = [f for f in option_fields(method(room, name).options) if f.required]
-    return [a for f in fields for a in (f.flags[-1], ABSENT if f.opt.path else "1")]
+    told = {"object": "A/01/0:t0:nuclei:1"}
+    return [a for f in fields
+            for a in (f.flags[-1], ABSENT if f.opt.path else told.get(f.name, "1"))]
 
 
 def said(done: "CompletedProcess[Any]") -> str:

@@ -37,7 +37,7 @@ def run(job: Job, options: Options) -> None:
     from libcell.errors import DataError
     from libcell.explain.fields import objects, planes
 
-    paths = job.inputs.paths()
+    paths = job.inputs.paths(*METHOD.reads)
     one = objects.known(options.object, paths)
     images = Path(options.images)
     source = planes.field_of(images, one.image)
