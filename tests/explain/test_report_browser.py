@@ -62,19 +62,36 @@ def chosen(page):
     return set(page.locator("#plane textarea").input_value().split())
 
 
+PRESSED = """key => [...document.querySelectorAll("button[data-key]")].some(
+    b => b.dataset.key === key && b.getAttribute("aria-pressed") === "true")"""
+
+
+def click(page, spot, key):
+    """Click on a cell of the matrix until its button is pressed: on a busy machine a click may
+    come before the chart knows what is below the mouse."""
+    from playwright.sync_api import TimeoutError as TooLong
+
+    for wait in (2000, 5000, 30000):
+        page.mouse.move(5, 5)
+        page.mouse.move(*spot)
+        page.wait_for_selector("#confusion .hovertext", state="attached")
+        page.mouse.click(*spot)
+        try:
+            page.wait_for_function(PRESSED, arg=key, timeout=wait)
+            return
+        except TooLong:
+            if wait == 30000:
+                raise
+
+
 def test_a_cell_of_the_matrix_opens_to_its_crops(work, page):
     box = browser.drawn(page, "confusion").locator(".nsewdrag").bounding_box()
     shown = page.locator("#confusion-examples img")
     for row, column in ((0, 1), (1, 1)):  # classes in order: the evil one first
         spot = (box["x"] + box["width"] * (0.25 + column / 2),
                 box["y"] + box["height"] * (0.25 + row / 2))
-        page.mouse.move(*spot)
-        page.wait_for_selector("#confusion .hovertext", state="attached")
-        page.mouse.click(*spot)
         truth, said = (sorted(CLASSES)[i] for i in (row, column))
-        page.wait_for_function("""key => [...document.querySelectorAll("button[data-key]")].some(
-            b => b.dataset.key === key && b.getAttribute("aria-pressed") === "true")""",
-                               arg=f"{truth}|{said}")
+        click(page, spot, f"{truth}|{said}")
         table = pq.read_table(work[0] / "p.parquet").to_pylist()
         there = {r["object_id"] for r in table if (r["target"], r["predicted"]) == (truth, said)}
         ids = shown.evaluate_all("images => images.map(i => i.alt)")
