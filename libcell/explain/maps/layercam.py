@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from libcell.explain.maps import Answer, Choose, Subject
-from libcell.nn.saliency import gradients, weighting
+from libcell.explain.maps._weighted import weighted
+from libcell.nn.saliency import weighting
 
 SUMMARY = "Planes of a layer, each position as much as the score rises with it."
 PAPER = "Jiang et al. 2021, doi:10.1109/TIP.2021.3089943"
@@ -22,7 +22,4 @@ class Options:
 
 def explain(subject: Subject, fed: Tensor, choose: Choose, options: Options) -> Answer:
     """Maps >= 0 of the layer's grid."""
-    assert subject.layer
-    seen = gradients.record(subject.backbone, subject.network, subject.layer, fed, choose)
-    made = [weighting.layercam(seen.planes, slope) for slope in seen.gradients]
-    return Answer(seen.scores, seen.classes, torch.stack(made, dim=1))
+    return weighted(subject, fed, choose, weighting.layercam)
