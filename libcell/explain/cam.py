@@ -104,12 +104,14 @@ def _question(
     from libcell.explain import maps
     from libcell.explain.asking import crops, model
     from libcell.explain.asking.block import Question
+    from libcell.nn import choice
     from libcell.run import devices
 
     path = Path(options.model)
     card = model.card_of(path)
     module = maps.load(options.method)
-    own = maps.options(options.method, _pairs(options.method_options))
+    own = maps.options(options.method,
+                       choice.pairs("--method-options", options.method_options))
     if options.by_channel and not module.CHANNELS:
         able = ", ".join(n for n in maps.names() if maps.load(n).CHANNELS)
         raise UsageFault(f"--by-channel: {options.method} has one map for all channels; use "
@@ -147,15 +149,6 @@ def _wanted(target: tuple[str, ...], card: dict[str, Any]) -> str | list[int]:
     if special and len(target) > 1:
         raise UsageFault(f"--target {special[0]} stands alone; give class names beside each other")
     return special[0] if special else class_numbers(card, target)
-
-
-def _pairs(given: tuple[str, ...]) -> dict[str, str]:
-    from libcell.errors import UsageFault
-
-    wrong = [g for g in given if "=" not in g]
-    if wrong:
-        raise UsageFault(f"--method-options {wrong[0]}: expected NAME=VALUE")
-    return {k.strip(): v.strip() for k, _, v in (g.partition("=") for g in given)}
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from libcell.errors import DataError
-from libcell.nn import backbones, heads, pixels
+from libcell.nn import backbones, heads, pixels, stored
 
 
 class Classifier(nn.Module):
@@ -42,7 +42,7 @@ def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: st
         raise DataError(f"{what}: is a backbone alone, learnt without classes; cell-train cnn "
                         "--weights makes a classifier of it")
     made = build(card["network"], len(card["classes"]))
-    _load(made, tensors, what)
+    stored.fill(made, tensors, what)
     return made.eval()
 
 
@@ -58,17 +58,8 @@ def restore_backbone(
     height, width = card["network"]["size_px"]
     made = backbones.build(card["network"]["backbone"], card["network"]["channels"],
                            (height, width))
-    _load(made, {k.removeprefix("backbone."): v for k, v in tensors.items()}, what)
+    stored.fill(made, {k.removeprefix("backbone."): v for k, v in tensors.items()}, what)
     return made.eval()
-
-
-def _load(network: nn.Module, tensors: Mapping[str, np.ndarray], what: str) -> None:
-    try:
-        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
-    except RuntimeError as error:
-        text = str(error).splitlines()[-1].strip()
-        raise DataError(f"{what}: its weights are not of the network that its card states "
-                        f"({text})") from error
 
 
 def prepare(

@@ -14,7 +14,6 @@ A way is a file here, named as `--method` names it (`_plus` for each +), that ho
 `--method-options a=1,b=2` sets fields; the store keeps all of them.
 """
 
-import dataclasses
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from libcell.errors import Unavailable, UsageFault
+from libcell.nn import choice
 from libcell.nn.saliency.gradients import Choose
 from libcell.nn.saliency.layers import Layer
 
@@ -87,13 +87,4 @@ def load(name: str) -> Any:
 def options(name: str, given: Mapping[str, Any]) -> Any:
     """A way's options with `given` values, which may still be text. UsageFault names a wrong one.
     """
-    kind: Any = load(name).Options
-    fields: dict[str, Any] = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(given) - set(fields))
-    if unknown:
-        raise UsageFault(f"--method {name}: unknown option {', '.join(unknown)}; it has "
-                         f"{', '.join(fields) or 'none'}")
-    try:
-        return kind(**{k: type(fields[k].default)(v) for k, v in given.items()})
-    except ValueError as error:
-        raise UsageFault(f"--method-options for {name}: {error}") from error
+    return choice.filled(f"--method {name}", load(name).Options, given)

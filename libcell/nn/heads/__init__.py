@@ -13,7 +13,6 @@ makes takes (B, in_features) float and gives (B, classes) scores before softmax.
 `--head NAME:FILE`; a model's card keeps all options, `text` too, so it needs no file later.
 """
 
-import dataclasses
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 from torch import nn
 
 from libcell.errors import UsageFault
-from libcell.nn import plugins
+from libcell.nn import choice, plugins
 
 GROUP = "libcell.nn.heads"
 
@@ -50,29 +49,10 @@ def load(name: str) -> Any:
 def options(name: str, given: Mapping[str, Any]) -> Any:
     """A head's options with `given` values, which may still be text. UsageFault names a wrong one.
     """
-    kind = load(name).Options
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(given) - set(fields))
-    if unknown:
-        known = ", ".join(fields) or "none"
-        raise UsageFault(f"--head {name}: unknown option {', '.join(unknown)}; it has {known}")
-    return kind(**{k: _value(name, k, v, fields[k].default) for k, v in given.items()})
+    return choice.filled(f"--head {name}", load(name).Options, given)
 
 
 def build(name: str, in_features: int, classes: int, given: Mapping[str, Any]) -> nn.Module:
     """The head `name` with its options (see `options`)."""
     made: nn.Module = load(name).build(in_features, classes, options(name, given))
     return made
-
-
-def _value(head: str, name: str, value: Any, default: Any) -> Any:
-    """The value as the option's own type, which its default tells."""
-    if isinstance(default, bool) and isinstance(value, str):
-        if value.lower() not in ("true", "false"):
-            raise UsageFault(f"--head {head}: {name}={value}: expected true or false")
-        return value.lower() == "true"
-    try:
-        return type(default)(value)
-    except ValueError as error:
-        expected = {int: "a whole number", float: "a number"}.get(type(default), "text")
-        raise UsageFault(f"--head {head}: {name}={value}: expected {expected}") from error

@@ -12,7 +12,6 @@ where the module's `forward(instances, there)` takes instances (B,N,P) float, 0 
 a bag must not depend on what lies where `there` is False, nor on how much of that there is.
 """
 
-import dataclasses
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from libcell.errors import DataError, UsageFault
+from libcell.errors import UsageFault
+from libcell.nn import choice, stored
 
 
 class Said(NamedTuple):
@@ -66,19 +66,7 @@ def options(name: str, given: Mapping[str, Any]) -> Any:
     if name not in names():
         raise UsageFault(f"--pooling {name}: there is none; there are {', '.join(names())}")
     kind = importlib.import_module(f"{__name__}.{name}").Options
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(given) - set(fields))
-    if unknown:
-        raise UsageFault(f"--pooling {name}: unknown option {', '.join(unknown)}; it has "
-                         f"{', '.join(fields) or 'none'}")
-    return kind(**{k: _value(name, k, v, type(fields[k].default)) for k, v in given.items()})
-
-
-def _value(network: str, name: str, value: Any, kind: type) -> Any:
-    try:
-        return kind(value)
-    except ValueError as error:
-        raise UsageFault(f"--pooling {network}: {name}={value}: expected a number") from error
+    return choice.filled(f"--pooling {name}", kind, given)
 
 
 def build(shape: Mapping[str, Any], classes: int) -> Bag:
@@ -94,10 +82,5 @@ def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: st
     DataError, naming `what`, if the tensors do not fit the card.
     """
     made = build(card["network"], len(card["classes"]))
-    try:
-        made.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
-    except RuntimeError as error:
-        text = str(error).splitlines()[-1].strip()
-        raise DataError(f"{what}: its weights are not of the network that its card states "
-                        f"({text})") from error
+    stored.fill(made, tensors, what)
     return made.eval()

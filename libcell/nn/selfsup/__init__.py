@@ -12,7 +12,6 @@ A method is a file here, named as `--method` names it, that holds
 step is a parameter or a buffer, so that a checkpoint holds it.
 """
 
-import dataclasses
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from libcell.errors import UsageFault
+from libcell.nn import choice
 
 
 class Learner(nn.Module):
@@ -70,23 +70,10 @@ def load(name: str) -> Any:
 def options(name: str, given: Mapping[str, Any]) -> Any:
     """A method's options with `given` values, which may still be text. UsageFault names a wrong
     one."""
-    kind = load(name).Options
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(given) - set(fields))
-    if unknown:
-        raise UsageFault(f"--method {name}: unknown option {', '.join(unknown)}; it has "
-                         f"{', '.join(fields)}")
-    return kind(**{k: _value(name, k, v, type(fields[k].default)) for k, v in given.items()})
+    return choice.filled(f"--method {name}", load(name).Options, given)
 
 
 def build(name: str, backbone: nn.Module, epoch_steps: int, given: Mapping[str, Any]) -> Learner:
     """The method `name` with its options (see `options`), around a backbone."""
     made: Learner = load(name).build(backbone, epoch_steps, options(name, given))
     return made
-
-
-def _value(method: str, name: str, value: Any, kind: type) -> Any:
-    try:
-        return kind(value)
-    except ValueError as error:
-        raise UsageFault(f"--method {method}: {name}={value}: expected a number") from error

@@ -12,17 +12,16 @@ False where a frame is missing or the sequence has ended, and returns `Said`. Wh
 frames that are not there counts for nothing, and what lies in their pixels must not matter.
 """
 
-import dataclasses
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from libcell.errors import DataError, UsageFault
+from libcell.errors import UsageFault
+from libcell.nn import choice, stored
 
 
 class Said(NamedTuple):
@@ -45,19 +44,7 @@ def options(name: str, given: Mapping[str, Any]) -> Any:
     if name not in names():
         raise UsageFault(f"--network {name}: there is none; there are {', '.join(names())}")
     kind = importlib.import_module(f"{__name__}.{name}").Options
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(given) - set(fields))
-    if unknown:
-        raise UsageFault(f"--network {name}: unknown option {', '.join(unknown)}; it has "
-                         f"{', '.join(fields)}")
-    return kind(**{k: _value(name, k, v, type(fields[k].default)) for k, v in given.items()})
-
-
-def _value(network: str, name: str, value: Any, kind: type) -> Any:
-    try:
-        return kind(value)
-    except ValueError as error:
-        raise UsageFault(f"--network {network}: {name}={value}: expected a number") from error
+    return choice.filled(f"--network {name}", kind, given)
 
 
 def build(shape: Mapping[str, Any], classes: int) -> nn.Module:
@@ -75,12 +62,7 @@ def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: st
     DataError, naming `what`, if the tensors do not fit the card.
     """
     made = build(card["network"], len(card["classes"]))
-    try:
-        made.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
-    except RuntimeError as error:
-        text = str(error).splitlines()[-1].strip()
-        raise DataError(f"{what}: its weights are not of the network that its card states "
-                        f"({text})") from error
+    stored.fill(made, tensors, what)
     return made.eval()
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from libcell.data import models
 from libcell.errors import DataError, Unavailable
 from libcell.nn.segmenter import ARCHITECTURE
@@ -68,15 +66,11 @@ def _loaded(path: Path, stamp: tuple[int, int], device: str) -> "Segmenter":
     """One network for all threads of a process: in use it changes nothing of itself."""
     import torch
 
-    card, tensors = load_card(path), models.load_tensors(path)
+    from libcell.nn import stored
+
+    card = load_card(path)
     made = _network().Segmenter(card.shape)
-    state = made.state_dict()
-    wrong = sorted({*state} ^ {*tensors}) or [
-        k for k in state if tuple(state[k].shape) != tensors[k].shape]
-    if wrong:
-        raise DataError(f"{path}: the weights are another network's: {len(wrong)} tensors do not "
-                        f"fit the card, e.g. {wrong[0]}")
-    made.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
+    stored.fill(made, models.load_tensors(path), str(path))
     fused: Segmenter = made.fused().to(device)
     if card.shape.ndim == 2:
         fused.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from libcell.data import models
 from libcell.errors import DataError, Unavailable
 from libcell.nn.tracker import ARCHITECTURE
@@ -68,16 +66,10 @@ def _network() -> Any:
 @functools.lru_cache(maxsize=2)
 def _loaded(path: Path, stamp: tuple[int, int], device: str) -> "Tracker":
     """One network for all threads of a process: in use it changes nothing of itself."""
-    import torch
+    from libcell.nn import stored
 
     made: Tracker = _network().Tracker(load_card(path).shape)
-    tensors, state = models.load_tensors(path), made.state_dict()
-    wrong = sorted({*state} ^ {*tensors}) or [
-        k for k in state if tuple(state[k].shape) != tensors[k].shape]
-    if wrong:
-        raise DataError(f"{path}: the weights are another network's: {len(wrong)} tensors do not "
-                        f"fit the card, e.g. {wrong[0]}")
-    made.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
+    stored.fill(made, models.load_tensors(path), str(path))
     return made.to(device).eval()
 
 

@@ -11,7 +11,7 @@ import torch
 
 from libcell.data import digests, models
 from libcell.errors import UsageFault
-from libcell.nn import pooling
+from libcell.nn import choice, pooling
 from libcell.nn.pooling import Bag
 from libcell.run import devices
 from libcell.run.job import Job
@@ -101,10 +101,7 @@ class Training:
     def _shape(self) -> dict[str, Any]:
         """The card's `network`."""
         options = self.options
-        wrong = [o for o in options.pooling_options if "=" not in o]
-        if wrong:
-            raise UsageFault(f"--pooling-options {wrong[0]}: expected name=value")
-        given = {k: v for k, _, v in (o.partition("=") for o in options.pooling_options)}
+        given = choice.pairs("--pooling-options", options.pooling_options)
         return {"name": options.pooling, "features": len(self.bags.names),
                 "options": asdict(pooling.options(options.pooling, given))}
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from libcell.data import models
-from libcell.errors import DataError, MissingInput, UsageFault
-from libcell.nn import classifier, heads
+from libcell.errors import DataError, MissingInput
+from libcell.nn import choice, classifier, heads
 from libcell.nn.augment import Augmentation
 from libcell.nn.backbones import pretrained
 from libcell.nn.classifier import Classifier
@@ -91,10 +91,7 @@ def head_of(options: PictureOptions) -> tuple[str, dict[str, str]]:
     An error for one that cannot be built, before any pixel is looked at.
     """
     name, _, file = options.head.partition(":")
-    wrong = [o for o in options.head_options if "=" not in o]
-    if wrong:
-        raise UsageFault(f"--head-options {wrong[0]}: expected name=value")
-    given = {k: v for k, _, v in (o.partition("=") for o in options.head_options)}
+    given = choice.pairs("--head-options", options.head_options)
     if file:
         given["text"] = _text(options.head, Path(file))
     with torch.device("meta"):  # shapes without numbers: costs nothing

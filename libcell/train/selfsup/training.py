@@ -10,7 +10,7 @@ from torch import nn
 
 from libcell.data import models
 from libcell.errors import UsageFault
-from libcell.nn import backbones, classifier, selfsup, untrained
+from libcell.nn import backbones, choice, classifier, selfsup, untrained
 from libcell.nn.augment import Augmentation, Cut
 from libcell.nn.backbones import pretrained
 from libcell.nn.selfsup import Learner
@@ -33,7 +33,8 @@ class Training:
 
     def __init__(self, job: Job, paths: list[Path], options: Any):
         self.job, self.options = job, options
-        self.given = asdict(selfsup.options(options.method, _given(options)))
+        given = choice.pairs("--method-options", options.method_options)
+        self.given = asdict(selfsup.options(options.method, given))
         self.count = _local_views(options)
         self.made = Material(paths, options)
         self.told = watch.known(self.made.index(), options, job.seed) if options.target else None
@@ -121,14 +122,6 @@ class Training:
                 if len(batch.rows) > 1:
                     made(classifier.prepare(batch.crops, batch.masks, contract, self.device))
         return self.watch.probes(made.eval(), self.device)
-
-
-def _given(options: Any) -> dict[str, str]:
-    """--method-options by name, text still."""
-    wrong = [o for o in options.method_options if "=" not in o]
-    if wrong:
-        raise UsageFault(f"--method-options {wrong[0]}: expected name=value")
-    return {k: v for k, _, v in (o.partition("=") for o in options.method_options)}
 
 
 def _local_views(options: Any) -> int:

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from libcell.data import crops, models
-from libcell.errors import UsageFault
-from libcell.nn import sequence
+from libcell.nn import choice, sequence
 from libcell.nn.augment import Augmentation
 from libcell.run import devices
 from libcell.run.job import Job
@@ -55,10 +54,7 @@ class Training:
     def shape(self) -> dict[str, Any]:
         """The card's `network`."""
         options = self.options
-        wrong = [o for o in options.network_options if "=" not in o]
-        if wrong:
-            raise UsageFault(f"--network-options {wrong[0]}: expected name=value")
-        given = {k: v for k, _, v in (o.partition("=") for o in options.network_options)}
+        given = choice.pairs("--network-options", options.network_options)
         return {"name": options.network, "channels": len(self.fed["channels"]),
                 "size_px": self.fed["size_px"],
                 "options": asdict(sequence.options(options.network, given))}
