@@ -29,6 +29,7 @@ def run(job: Job, options: Options) -> None:
         raise UsageFault(f"{len(others) + 1} inputs; cell-train cnn learns from one crop store")
 
     from libcell.nn import backbones
+    from libcell.train.folds.announced import announce
     from libcell.train.pictures.course import Course
     from libcell.train.pictures.training import head_of
 
@@ -36,15 +37,8 @@ def run(job: Job, options: Options) -> None:
     head_of(options)
     card = Course(job, path, crops.open_crops(path).index(), options).model(
         job.root, options, job.seed, "train")
-    if card is None:
-        return
-    for warning in card["split"]["warnings"]:
-        job.reporter.warn(warning)
-    best = card["metrics"].get("test") or card["metrics"].get("validation") or {}
-    told = {"folds": len(card["split"]["members"])} if "members" in card["split"] else {
-        "epoch": card["training"]["epoch"]}
-    job.publish("model", card["split"]["rows"]["train"] or card["split"]["rows"]["test"], **told,
-                **{k: best[k] for k in ("balanced_accuracy", "macro_f1") if k in best})
+    if card is not None:
+        announce(job, card, ("balanced_accuracy", "macro_f1"))
 
 
 METHOD = Method(

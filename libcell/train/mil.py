@@ -76,6 +76,7 @@ def run(job: Job, options: Options) -> None:
     require(job.command)
     from libcell.train.bags import instances
     from libcell.train.bags.training import Training
+    from libcell.train.folds.announced import announce
 
     bags, left_out = instances.read(
         job.inputs.paths("bags"), [Path(p) for p in options.embeddings], None,
@@ -83,15 +84,8 @@ def run(job: Job, options: Options) -> None:
     if left_out:
         job.reporter.warn(left_out)
     card = Training(job, bags, options).model(job.root)
-    if card is None:
-        return
-    for warning in card["split"]["warnings"]:
-        job.reporter.warn(warning)
-    best = card["metrics"].get("test") or card["metrics"].get("validation") or {}
-    told = {"folds": len(card["split"]["members"])} if "members" in card["split"] else {
-        "epoch": card["training"]["epoch"]}
-    job.publish("model", card["split"]["rows"]["train"] or card["split"]["rows"]["test"], **told,
-                **{k: best[k] for k in ("accuracy", "balanced_accuracy", "macro_f1") if k in best})
+    if card is not None:
+        announce(job, card, ("accuracy", "balanced_accuracy", "macro_f1"))
 
 
 METHOD = Method(

@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from libcell.cli.descriptors import flag, identifier, is_table, parameters
+from libcell.cli.descriptors import flag, identifier, parameters
 
 SUFFIX = ".xml"
 PROFILE = "24.0"
@@ -70,7 +70,7 @@ def _command(method: dict[str, Any]) -> str:
     lines.append(f"{method['command']} in_*/*")
     for p in parameters(method):
         lines += _option(p)
-    whole = is_table(method["output"]) or _format(method["output"]) != "tar"
+    whole = _format(method["output"]) != "tar"
     lines += ["--workers \"\\${GALAXY_SLOTS:-1}\"", f"--output out/{name} &&",
               f"mv out/{name} '$output'" if whole else f"tar -cf '$output' -C out {name}"]
     return "\n".join(lines)
