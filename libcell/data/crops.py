@@ -6,8 +6,6 @@ options of whoever reads.
 
 import contextlib
 import functools
-import io
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ import zarr
 
 from libcell.data import arrays, groups, images, tables
 from libcell.data.shards import ShardWriter, codec
-from libcell.errors import DataError, MissingInput
+from libcell.errors import DataError
 from libcell.schema import versions
 
 CHUNK = 16
@@ -137,27 +135,18 @@ class CropStore:
 
     def index(self) -> pa.Table:
         """Table `objects`, one row per crop in the order of the arrays."""
-        return self._table("index.parquet", "objects")
+        return tables.read_inside(self.path, "index.parquet", "objects")
 
     def bags(self) -> pa.Table:
         """Table `bags`: which crops form one bag. MissingInput if the store has none."""
-        return self._table("bags.parquet", "bags")
+        return tables.read_inside(self.path, "bags.parquet", "bags")
 
     def sequences(self) -> pa.Table:
         """Table `sequences`: which crops, in which order, follow one cell.
 
         MissingInput if the store has none.
         """
-        return self._table("sequences.parquet", "sequences")
-
-    def _table(self, name: str, kind: str) -> pa.Table:
-        if not self.path.is_file():
-            return tables.read(self.path / name, kind)
-        with zipfile.ZipFile(self.path) as archive:
-            if name not in archive.namelist():
-                raise MissingInput(f"{self.path}: holds no {name}")
-            with archive.open(name) as file:
-                return tables.from_stream(io.BufferedReader(file), b"PAR1", kind)  # type: ignore[arg-type]
+        return tables.read_inside(self.path, "sequences.parquet", "sequences")
 
     def read(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         """Crops (n,C,H,W) and masks (n,H,W) of neighbouring rows."""

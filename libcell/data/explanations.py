@@ -1,8 +1,6 @@
 """Explanation stores: `maps` (N,H,W) float16 and `index.parquet`, in one order."""
 
 import functools
-import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +66,7 @@ class Explanations:
 
     def index(self) -> pa.Table:
         """Table `explanations`, one row per map in their order."""
-        if not self.path.is_file():
-            return tables.read(self.path / "index.parquet", "explanations")
-        with zipfile.ZipFile(self.path) as archive, archive.open("index.parquet") as file:
-            return tables.from_stream(io.BufferedReader(file), b"PAR1", "explanations")  # type: ignore[arg-type]
+        return tables.read_inside(self.path, "index.parquet", "explanations")
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Maps (n,H,W) float32 of some rows, in their order, as the index scales them: -1 to 1."""

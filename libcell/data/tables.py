@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,17 @@ def _castable(found: pa.DataType, wanted: pa.DataType) -> bool:
                                pa.types.is_dictionary, pa.types.is_integer)
         )
     return found == wanted
+
+
+def read_inside(store: Path, name: str, kind: str) -> pa.Table:
+    """The table `name` of a store that is a folder or a zip of one. MissingInput if it has none."""
+    if not store.is_file():
+        return read(store / name, kind)
+    with zipfile.ZipFile(store) as archive:
+        if name not in archive.namelist():
+            raise MissingInput(f"{store}: holds no {name}")
+        with archive.open(name) as file:
+            return from_stream(io.BufferedReader(file), b"PAR1", kind)  # type: ignore[arg-type]
 
 
 def unify(tables: Iterable[pa.Table]) -> pa.Schema:
