@@ -1,0 +1,1 @@
+"""The code blocks of README and docs: read, checked against the commands, and run."""
