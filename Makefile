@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= $(or $(LIBCELL_TEST_DATA),../shared/data)
 
-.PHONY: install demo test check bench schemas docs clean
+.PHONY: install demo test check bench schemas docs site clean
 
 install: .venv/installed
 
@@ -37,5 +37,10 @@ schemas: install
 docs: install
 	$(BIN)/python -m libcell.cli.pages docs
 
+# the documentation as a site that needs no network: site/index.html; a bad link is an error
+site: docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "site/index.html; addresses elsewhere, not visited: site/links-elsewhere.json"
+
 clean:
-	rm -rf .venv demo .bench build dist
+	rm -rf .venv demo .bench build dist site

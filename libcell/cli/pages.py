@@ -88,7 +88,7 @@ def schema_page(name: str, schema: dict[str, Any]) -> str:
         else schema
     kind = "column" if body is not schema else "attribute"
     lines = [GENERATED, f"# {title}\n", f"{schema.get('description', '')}\n",
-             f"JSON Schema: `schemas/{name}.schema.json`.\n",
+             f"JSON Schema: [`{name}.schema.json`](../../schemas/{name}.schema.json).\n",
              f"| {kind} | type | meaning |", "| --- | --- | --- |"]
     required = set(body.get("required", ()))
     for column, about in body.get("properties", {}).items():
