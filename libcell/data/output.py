@@ -2,7 +2,11 @@
 
 Everything is written below `.NAME.partial/` beside the output and renamed when it is complete.
 The folder also holds `job.json` (what is being made, so that another job cannot continue it),
-the journal of finished blocks, and a lock.
+the journal of finished blocks, a lock, and for a moment the output that is being replaced.
+
+A process may be killed at any moment, so each state on the way says by itself how to go on. While
+the output is given its name the journal is called `closing.jsonl`: after a kill, what was made is
+either still here, or has its name already and is not to be continued.
 """
 
 import contextlib
@@ -16,10 +20,13 @@ import zipfile
 from pathlib import Path
 from typing import IO, Any
 
-from libcell.errors import OutputExists, UsageFault
+from libcell.errors import FULL, OutputExists, UsageFault
 
 JOURNAL = "journal.jsonl"
+CLOSING = "closing.jsonl"
 MENDABLE = "failed.json"
+LOCK = "lock"
+LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network file systems
 
 
 def partial_path(path: Path) -> Path:
@@ -50,43 +57,75 @@ class Output:
         writing it, if an unfinished run lies there and neither `resume` nor `force` says what
         to do with it, or if the folder cannot be written.
         """
-        self._recover()
-        if self.path.exists() and not self.force:
-            raise OutputExists(f"{self.path}: exists; use --force to replace it")
-        if not self.path.name or self.path.name in (".", ".."):
-            raise UsageFault(f"{self.path}: is not a name for an output")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.partial.mkdir(exist_ok=True)
-            self._acquire()
-            self._settle_earlier(job)
-            (self.partial / "job.json").write_text(json.dumps(job, sort_keys=True))
-        except OutputExists:
+            self._begin(job)
+        except BaseException as error:
             self.release()
-            raise
-        except (PermissionError, NotADirectoryError, FileExistsError) as error:
-            raise OutputExists(f"{self.path}: cannot be created ({error.strerror})") from error
-        except OSError as error:
-            if error.errno == errno.EROFS:
-                raise OutputExists(f"{self.path}: cannot be created (read-only)") from error
+            if isinstance(error, OSError) and not isinstance(error, OutputExists) \
+                    and error.errno not in FULL:
+                text = f"{self.path}: cannot be created ({error.strerror or error})"
+                raise OutputExists(text) from error
             raise
 
-    def _acquire(self) -> None:
-        lock = (self.partial / "lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.close()
-            raise OutputExists(f"{self.path}: another process is writing it") from error
-        self._lock = lock
+    def _begin(self, job: dict[str, Any]) -> None:
+        if not self.partial.exists():  # else see first what was left
+            self._require_free()
+        if not self.path.name or self.path.name in (".", ".."):
+            raise UsageFault(f"{self.path}: is not a name for an output")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        while self._lock is None:
+            self.partial.mkdir(exist_ok=True)
+            self._lock = self._acquire()
+        self._recover()
+        self._require_free()  # another process may have finished it meanwhile
+        self._settle_earlier(job)
+        write_file(self.partial / "job.json", json.dumps(job, sort_keys=True).encode())
+
+    def _require_free(self) -> None:
+        if self.path.exists() and not self.force:
+            raise OutputExists(f"{self.path}: exists; use --force to replace it")
+
+    def _acquire(self) -> IO[str] | None:
+        """The partial folder's lock (that of a process that is gone is free); None if the folder
+        was removed meanwhile by the process that had it."""
+        path = self.partial / LOCK
+        with contextlib.ExitStack() as undone, contextlib.suppress(FileNotFoundError):
+            lock = undone.enter_context(path.open("w"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OutputExists(f"{self.path}: another process is writing it") from error
+            except OSError as error:
+                if error.errno not in LOCKLESS:
+                    raise
+            if path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+                undone.pop_all()
+                return lock
+        return None
+
+    def _recover(self) -> None:
+        """Take up a run that was killed within `publish`.
+
+        If what it made is still here, the output that it was to replace gets its name back and
+        the journal too; else all that lies here is left over.
+        """
+        old, whole = self._aside(), self._made().exists()
+        if whole and old.exists() and not self.path.exists():
+            old.rename(self.path)
+        if not self._closing().exists():
+            return
+        if whole or self.root.exists():
+            self._closing().replace(self.journal)
+        else:
+            self._clear()
 
     def _settle_earlier(self, job: dict[str, Any]) -> None:
         """Continue, discard or refuse what an earlier run left."""
-        known = self.partial / "job.json"
+        known = _read_job(self.partial / "job.json")
         finished = self.journal.read_bytes().count(b"\n") if self.journal.exists() else 0
-        if not known.exists() or not finished:
+        if known is None or not finished:
             self._clear()
-        elif self.resume and self._same_job(json.loads(known.read_text()), job):
+        elif self.resume and self._same_job(known, job):
             self._sweep()
         elif self.force:
             self._clear()
@@ -104,16 +143,19 @@ class Output:
     def _sweep(self) -> None:
         """Remove half-written files, ours and zarr's, that a killed run left in the store."""
         for file in [*self.partial.rglob("*.tmp"), *self.partial.rglob("*.partial")]:
-            file.unlink()
+            file.unlink(missing_ok=True)
 
     def may_change(self, files: list[Path]) -> None:
         """Note inputs that failed: that they were mended is no reason not to continue."""
-        write_file(self.partial / MENDABLE, json.dumps([str(f) for f in files]).encode())
+        inputs = [str(f) for f in files if not f.is_relative_to(self.partial)]
+        write_file(self.partial / MENDABLE, json.dumps(inputs).encode())
 
     def _same_job(self, known: dict[str, Any], job: dict[str, Any]) -> bool:
-        """Whether an unfinished run had the same options and, but for failed ones, inputs."""
+        """Whether an unfinished run had the same options and, but for failed ones and the
+        folders that hold such, inputs."""
         note = self.partial / MENDABLE
-        mendable = set(json.loads(note.read_text())) if note.exists() else set()
+        failed = [Path(f) for f in json.loads(note.read_text())] if note.exists() else []
+        mendable = {str(place) for f in failed for place in (f, *f.parents)}
 
         def settled(one: dict[str, Any]) -> Any:
             inputs = [[p, None if p in mendable else mark] for p, mark in one.get("inputs", [])]
@@ -122,41 +164,72 @@ class Output:
         return bool(settled(known) == settled(job))
 
     def _clear(self) -> None:
+        """Remove everything but the lock; the journal first, for it says what is whole."""
+        self.journal.unlink(missing_ok=True)
+        self._closing().unlink(missing_ok=True)
         for child in self.partial.iterdir():
-            if child.name != "lock":
-                shutil.rmtree(child) if child.is_dir() else child.unlink()
-
-    def _recover(self) -> None:
-        """A run killed between the two renames of `publish` left the old output aside."""
-        old = self._aside()
-        if old.exists() and not self.path.exists():
-            old.rename(self.path)
+            if child.name != LOCK:
+                _remove(child)
 
     def _aside(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.replaced")
+        """Where the output that is replaced waits until it is certain that it is."""
+        return self.partial / "replaced"
+
+    def _closing(self) -> Path:
+        return self.partial / CLOSING
+
+    def _made(self) -> Path:
+        """What is given the output's name."""
+        return self.partial / "out.zip" if self.path.name.endswith(".zarr.zip") else self.root
 
     def publish(self) -> None:
         """Give the finished output its name."""
-        source = self.root
-        if self.path.name.endswith(".zarr.zip"):
-            source = _zip(self.root, self.partial / "out.zip")
-        old = self._aside()
+        source = self._made()
+        if source != self.root:
+            _zip(self.root, source)
+        if self.journal.exists():
+            self.journal.replace(self._closing())
         if self.path.is_dir() or (source.is_dir() and self.path.exists()):
-            self.path.rename(old)  # a folder takes the place of nothing but itself
+            _remove(self._aside())
+            self.path.rename(self._aside())  # a folder takes the place of nothing but itself
         source.replace(self.path)
-        _remove(old)
         self.abandon()
 
     def abandon(self) -> None:
         """Remove the partial folder and let go of the lock."""
-        shutil.rmtree(self.partial, ignore_errors=True)
-        self.release()
+        with contextlib.suppress(OSError):
+            self._clear()
+        with contextlib.suppress(OSError):
+            (self.partial / LOCK).unlink()  # while it is held: who waits for it sees that it went
+        self._unlock()
+        with contextlib.suppress(OSError):  # another process may have begun
+            self.partial.rmdir()
 
     def release(self) -> None:
-        """Let go of the lock, leaving the partial folder for `--resume`."""
+        """Let go of the lock, leaving the partial folder for `--resume` if a block is finished."""
+        if self._lock is None:
+            return
+        if self._has_lines():
+            self._unlock()
+        else:
+            self.abandon()
+
+    def _has_lines(self) -> bool:
+        return any(f.exists() and f.stat().st_size for f in (self.journal, self._closing()))
+
+    def _unlock(self) -> None:
         if self._lock:
             self._lock.close()
             self._lock = None
+
+
+def _read_job(path: Path) -> dict[str, Any] | None:
+    """What an earlier run said of itself; None if it did not come so far."""
+    try:
+        known: dict[str, Any] = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return known
 
 
 def _zip(folder: Path, target: Path) -> Path:

@@ -294,6 +294,7 @@ class Job:
 
         path = None
         if self.output:
+            self._journal.close()
             self.output.publish()
             path = str(self.output.path)
         self.reporter.record({"schema": shown(name), "path": path, "n": n, "complete": True} | more)

@@ -1,6 +1,7 @@
 """Which blocks are finished, one JSON line each, so that a killed run continues exactly."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ class Journal:
 
     def _read(self, path: Path) -> None:
         whole = path.read_bytes()
-        kept = whole[: whole.rfind(b"\n") + 1]
-        for line in kept.splitlines():
+        end = whole.rfind(b"\n") + 1
+        for line in whole[:end].splitlines():
             entry = json.loads(line)
             self._done[entry["phase"], entry["key"]] = entry["result"]
-        if kept != whole:
-            path.write_bytes(kept)
+        if end < len(whole):
+            os.truncate(path, end)  # a kill meanwhile loses no line
 
     def __len__(self) -> int:
         return len(self._done)
@@ -47,8 +48,10 @@ class Journal:
             self._file.flush()
 
     def close(self) -> None:
+        """Before the output is published: network file systems keep what is open."""
         if self._file:
             self._file.close()
+            self._file = None
 
 
 _ABSENT = object()

@@ -1,0 +1,116 @@
+"""Commands in forked children: no interpreter to start, nothing to import, and easily killed."""
+
+import importlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+LIMIT_S = 120.0
+HEAVY = ("numpy", "scipy.ndimage", "skimage.measure", "sklearn.ensemble", "zarr", "pyarrow.parquet",
+         "pyarrow.compute", "pydantic", "tifffile", "imagecodecs", "PIL.Image", "jinja2", "plotly",
+         "torch", "lightgbm", "numba", "networkx", "pandas", "geff", "msgspec")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child ended: exit code (-9 if it was killed), what it wrote, how long it took."""
+
+    code: int
+    out: str
+    said: str
+    seconds: float
+
+    @property
+    def killed(self) -> bool:
+        return self.code in (-signal.SIGKILL, -signal.SIGALRM)
+
+
+@dataclass
+class Child:
+    """A running child, with its streams in files."""
+
+    pid: int
+    streams: tuple[Path, Path]
+    begun: float
+
+    def kill(self) -> None:
+        """It, and all that it started."""
+        os.killpg(self.pid, signal.SIGKILL)
+
+    def wait(self, kill_after: float | None = None, limit_s: float = LIMIT_S) -> Ended:
+        """Wait for its end, or kill it after so many seconds; TimeoutError past the limit."""
+        ending = os.pidfd_open(self.pid)
+        try:
+            limit = limit_s if kill_after is None else kill_after
+            left = max(0.0, self.begun + limit - time.monotonic())
+            if not select.select([ending], [], [], left)[0]:
+                self.kill()
+                if kill_after is None:
+                    os.waitpid(self.pid, 0)
+                    raise TimeoutError(f"still running after {limit_s:g} s")
+            _, status = os.waitpid(self.pid, 0)
+        finally:
+            os.close(ending)
+        seconds = time.monotonic() - self.begun
+        out, said = (p.read_text(errors="replace") for p in self.streams)
+        return Ended(os.waitstatus_to_exitcode(status), out, said, seconds)
+
+
+def load() -> None:
+    """Import what commands need, once for all children. The process stays single-threaded."""
+    from libcell.nn import torchvision_ops
+
+    for name in HEAVY:
+        importlib.import_module(name)
+    torchvision_ops.load()
+    importlib.import_module("timm")
+
+
+def start(work: Callable[[], int], folder: Path, logs: Path) -> Child:
+    """Fork; the child does `work` in the folder, leading a group of its own, and exits with what
+    that returns. The streams go to `logs`, which is unique to the child."""
+    streams = logs.with_suffix(".out"), logs.with_suffix(".err")
+    begun = time.monotonic()
+    pid = os.fork()
+    if pid:
+        return Child(pid, streams, begun)
+    code = 99
+    try:
+        os.setsid()
+        os.chdir(folder)
+        _redirect(streams)
+        code = work()
+        sys.stdout.flush()
+    except BaseException:  # noqa: BLE001  of the work; the child must not go on as its parent
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _redirect(streams: tuple[Path, Path]) -> None:
+    new = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    for number, path, how in ((0, os.devnull, os.O_RDONLY), (1, streams[0], new),
+                              (2, streams[1], new)):
+        opened = os.open(path, how)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1, closefd=False) for n in (1, 2))
+
+
+def command(room: str, args: list[str]) -> int:
+    """The command as its console script runs it; returns the exit code."""
+    from libcell.cli import app
+
+    sys.argv = [f"cell-{room}", *args]
+    try:
+        app.run_command(room, "")
+    except SystemExit as end:
+        return int(end.code or 0)
