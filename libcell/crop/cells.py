@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from libcell.run.blocks import Block
 from libcell.run.method import Method, Opt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
 
     from libcell.crop.stores.source import Cutting
@@ -89,16 +90,18 @@ def _fields(job: Job, options: Options, cutting: Cutting) -> list[Field]:
     return fields
 
 
-def _objects(job: Job, options: Options, fields: list[Field]) -> list[pa.Table]:
-    """The index, field by field, with the columns of `--table`."""
-    from libcell.crop.stores.index import carried
+def _objects(job: Job, options: Options, fields: list[Field]) -> Iterable[pa.Table]:
+    """The index, field by field, with the columns of `--table`; read anew each time."""
+    from libcell.crop.stores.index import carried, read_listed
     from libcell.data import tables
 
-    parts = [tables.read_part(job.parts / about["part"]) for _, about in fields]
+    folder = job.parts
+    files = [folder / about["part"] for _, about in fields]
     if not options.table:
-        return parts
-    listed = tables.read(Path(options.table), "features", "objects", "predictions", "embeddings")
-    return [carried(part, listed, options.listed) for part in parts]
+        return tables.Parts(files)
+    known = read_listed(options.table)
+    images = [about["image"] for _, about in fields]
+    return tables.Parts(files, lambda part, i: carried(part, images[i], known, options.listed))
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

@@ -133,22 +133,22 @@ def _sequences(
 ) -> tuple[list[pa.Table], pa.Table]:
     """The index, field by field, and the table of sequences."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     from libcell.crop.stores.following import sequences_of
-    from libcell.crop.stores.index import carried
+    from libcell.crop.stores.index import carried, read_listed
     from libcell.data import tables
+    from libcell.data.grouped import Grouped
 
-    listed = tables.read(Path(options.table), "features", "objects", "predictions",
-                         "embeddings") if options.table else None
-    made = []
+    known = read_listed(options.table) if options.table else None
+    tracked, folder = Grouped(links), job.parts
+    indices, listed = [], []
     for _, about in fields:
-        mine = links.filter(pc.equal(links.column("Metadata_Image"), about["image"]))
-        objects = tables.read_part(job.parts / about["part"])
-        made.append(sequences_of(mine, objects, about["image"], options.min_length,
-                                 options.before, options.skip_border))
-    indices = [index if listed is None else carried(index, listed, False) for index, _ in made]
-    return indices, pa.concat_tables([table for _, table in made])
+        image = about["image"]
+        index, table = sequences_of(tracked.of(image), tables.read_part(folder / about["part"]),
+                                    image, options.min_length, options.before, options.skip_border)
+        indices.append(index if known is None else carried(index, image, known, False))
+        listed.append(table)
+    return indices, pa.concat_tables(listed)
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from libcell.schema.arrow import arrow_schema
 
 ROW_GROUP = 32_768  # rows, of a table of up to WIDE columns
 WIDE = 64
+MAPPED = 65_536  # bytes; smaller parts are read, since a process may have 65,530 mappings
 METADATA = "Metadata_"
 
 
@@ -223,6 +225,8 @@ def _regroup(parts: Iterable[pa.Table], schema: pa.Schema, size: int) -> Iterato
     waiting: list[pa.Table] = []
     count = 0
     for part in parts:
+        if not part.num_rows:
+            continue
         waiting.append(conform(part, schema))
         count += part.num_rows
         while count >= size:
@@ -272,8 +276,25 @@ def pieces(
 
 def read_part(path: Path) -> pa.Table:
     """What `write_part` wrote."""
+    if path.stat().st_size < MAPPED:
+        return pyarrow.ipc.open_file(pa.py_buffer(path.read_bytes())).read_all()
     with pa.memory_map(str(path)) as file:
         return pyarrow.ipc.open_file(file).read_all()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Tables that `write_part` left in `files`, each `changed`, given it and its number, if need
+    be. One is read when its turn comes, as often as they are gone through, so that a million take
+    no more memory than one."""
+
+    files: Sequence[Path]
+    changed: Callable[[pa.Table, int], pa.Table] | None = None
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        for i, file in enumerate(self.files):
+            part = read_part(file)
+            yield self.changed(part, i) if self.changed else part
 
 
 def _first(error: BaseException) -> str:

@@ -44,9 +44,9 @@ def run(job: Job, options: Options) -> None:
         tables.write_part(job.parts / f"{field.name}.arrow", field.objects)
     blocks = [b for f in fields for b in _blocks(job, f, options)]
     done = job.map_whole("frames", write_frame, blocks)
+    told = iter(done)
     for field in fields:
-        require_all(field, [a for b, r in zip(blocks, done) if b.args["name"] == field.name
-                            for a in r["absent"]])
+        require_all(field, [a for _ in range(field.frames) for a in next(told)["absent"]])
     if sum(r["loose"] for r in done):
         left = [tables.read_part(job.parts / r["left"]) for r in done if r["loose"]]
         job.leave_out(job.root, left, sum(r["objects"] for r in done), "objects")

@@ -30,6 +30,7 @@ class Inputs:
         self.given = list(given)
         self._stream = stream
         self.seen: list[Path] = []
+        self._noted: set[Path] = set()
         self._growing: dict[Path, bool] = {}  # store -> whether it was announced complete
         if "-" in self.given and len(self.given) > 1:
             raise UsageFault("'-' (standard input) cannot be mixed with other inputs")
@@ -159,7 +160,10 @@ class Inputs:
                 )
 
     def _note(self, paths: list[Path]) -> None:
-        self.seen.extend(p for p in paths if p not in self.seen)
+        for path in paths:
+            if path not in self._noted:
+                self._noted.add(path)
+                self.seen.append(path)
 
 
 def expand(text: str) -> list[Path]:

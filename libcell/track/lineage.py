@@ -46,9 +46,10 @@ def run(job: Job, options: Options) -> None:
         raise Unavailable(encode.EXTRA)
     path, names = _fields(job.inputs)
     job.root.mkdir(exist_ok=True)
-    blocks = [Block(name, {"tracks": path, "image": name, "options": asdict(options),
-                           "folder": job.root / (name if len(names) > 1 else "")})
-              for name in names]
+    given = {"store": path.name, "options": asdict(options)}
+    blocks = [Block(name, given | {"rows": rows, "image": name,
+                                   "folder": job.root / (name if len(names) > 1 else "")})
+              for name, rows in zip(names, _apart(job.parts, path, names))]
     done = []
     for block, one in job.map("fields", draw, blocks):
         done.append(one)
@@ -70,17 +71,29 @@ def _fields(inputs: Inputs) -> tuple[Path, list[str]]:
     return paths[0], sorted(found) or [""]
 
 
-def draw(tracks: Path, image: str, options: dict[str, Any], folder: Path) -> dict[str, int]:
-    """Page, trees and film of one field of view; the frames of the movie pass one by one."""
-    import pyarrow.compute as pc
+def _apart(folder: Path, path: Path, names: list[str]) -> list[Path]:
+    """The tracks of each field of view in a file of its own, so that none is looked for in all."""
+    from libcell.data import tables, tracks
+    from libcell.data.grouped import Grouped
 
-    from libcell.data import tracks as store
+    tracked = Grouped(tracks.read(path))
+    made = [folder / f"tracks-{number:08d}.arrow" for number in range(len(names))]
+    for name, file in zip(names, made):
+        tables.write_part(file, tracked.of(name))
+    return made
+
+
+def draw(
+    store: str, rows: Path, image: str, options: dict[str, Any], folder: Path
+) -> dict[str, int]:
+    """Page, trees and film of one field of view, whose tracks are `rows` of a `store`; the frames
+    of the movie pass one by one."""
+    from libcell.data import tables
     from libcell.data.output import write_file
     from libcell.track.pictures import colours, gather, page, svg, tree
 
     given = Options(**options)
-    whole = store.read(tracks)
-    table = whole.filter(pc.field("Metadata_Image") == image) if image else whole
+    table = tables.read_part(rows)
     families = tree.families(table)
     stages, found = _coloured(table, given)
     rgb = colours.palette(bool(found.names))
@@ -93,7 +106,7 @@ def draw(tracks: Path, image: str, options: dict[str, Any], folder: Path) -> dic
     for family in shown:
         write_file(folder / "trees" / f"track_{family[0].track:05d}.svg",
                    svg.draw(family, found, rgb))
-    about = page.Film(image or "tracks", f"{tracks.name}, drawn by cell-track lineage",
+    about = page.Film(image or "tracks", f"{store}, drawn by cell-track lineage",
                       _figures(table, families, scene.shape[0]),
                       movies[0] if movies else None)
     ids = table.column("object_id").to_pylist()

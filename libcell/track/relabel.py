@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from libcell.data.grouped import Grouped
     from libcell.data.images import Source
     from libcell.run.inputs import Inputs
     from libcell.run.job import Job
@@ -30,6 +31,7 @@ class Options:
 def run(job: Job, options: Options) -> None:
     """Write every frame anew; objects without a track become background, and are counted."""
     from libcell.data import digests, labels
+    from libcell.data.grouped import Grouped
 
     table = _tracks(job.inputs)
     chosen = options.compartment or _compartment(table)
@@ -37,16 +39,17 @@ def run(job: Job, options: Options) -> None:
     for _, compartment, about in fields:
         if not job.finished_before:
             labels.create(job.root, about, [compartment], job.link(Path(options.labels)))
-    blocks = [b for f in fields for b in _blocks(job, table, *f)]
-    done = job.map_whole("frames", write_frame, blocks)
+    tracked = Grouped(table)
+    blocks = [list(_blocks(job, tracked, *f)) for f in fields]
+    done = job.map_whole("frames", write_frame, [b for some in blocks for b in some])
     lost = sum(d["lost"] for d in done)
     if lost:
         job.reporter.warn(f"{lost} objects have no track and are left out")
-    content = [digests.of_json([d["digest"] for b, d in zip(blocks, done)
-                                if b.args["source"] == f[0]]) for f in fields]
+    told = iter(done)
+    content = [digests.of_json([next(told)["digest"] for _ in some]) for some in blocks]
     labels.seal(job.root, [f[0].group or "" for f in fields], [fields[0][1]], content,
                 job.provenance())
-    job.publish("labels", len(fields), frames=len(blocks))
+    job.publish("labels", len(fields), frames=len(done))
 
 
 def _tracks(inputs: Inputs) -> pa.Table:
@@ -84,7 +87,7 @@ def _fields(options: Options, chosen: str | None) -> Iterator[tuple[Source, str,
 
 
 def _blocks(
-    job: Job, table: pa.Table, source: Source, compartment: str, about: Any
+    job: Job, tracked: Grouped, source: Source, compartment: str, about: Any
 ) -> Iterator[Block]:
     import pyarrow.compute as pc
 
@@ -92,7 +95,7 @@ def _blocks(
     from libcell.errors import DataError
 
     image = objects.image_keys(source)["Metadata_Image"]
-    rows = table.filter(pc.field("Metadata_Image") == image)
+    rows = tracked.of(image)
     last = pc.max(rows.column("Metadata_T")).as_py() or 0
     if last >= about.shape[0]:
         raise DataError(f"{source.where}: has {about.shape[0]} frames, the tracks reach frame "

@@ -54,12 +54,16 @@ def _row(metric: str, value: float | None, n: int, image: str | None) -> dict[st
 
 def _fields(inputs: Inputs, options: Options) -> list[tuple[str, Found]]:
     """Name, both trackings and matches of every field of view of the truth."""
+    from libcell.data.grouped import Grouped
+
     found, truth = _tables(inputs, options)
     ours, theirs = (set(t.column("Metadata_Image").unique().to_pylist()) for t in (found, truth))
     if ours - theirs:
         raise DataError(f"{options.truth}: has no tracks of {sorted(ours - theirs)[0]!r}; it has "
                         f"{', '.join(sorted(theirs)[:3]) or 'none'}")
-    return [(name, _compare(truth, found, name, options)) for name in sorted(theirs)]
+    both = Grouped(truth), Grouped(found)
+    return [(name, _compare(*(t.of(name) for t in both), name, options))
+            for name in sorted(theirs)]
 
 
 def _tables(inputs: Inputs, options: Options) -> tuple[pa.Table, pa.Table]:
@@ -78,12 +82,10 @@ def _tables(inputs: Inputs, options: Options) -> tuple[pa.Table, pa.Table]:
     return tracks.read(paths[0]), tracks.read(place)
 
 
-def _compare(truth: pa.Table, found: pa.Table, image: str, options: Options) -> Found:
-    import pyarrow.compute as pc
-
+def _compare(a: pa.Table, b: pa.Table, image: str, options: Options) -> Found:
+    """The rows of the truth and of what was found in one field of view."""
     from libcell.track.compared import pairs
 
-    a, b = (t.filter(pc.field("Metadata_Image") == image) for t in (truth, found))
     sides = pairs.tracks_of(a), pairs.tracks_of(b)
     if options.max_distance is not None:
         return pairs.Found(*sides, pairs.by_place(a, b, options.max_distance))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 
 import pytest
 
@@ -74,3 +75,12 @@ def test_nothing_on_standard_input():
 def test_standard_input_stands_alone():
     with pytest.raises(UsageFault, match="cannot be mixed"):
         Inputs(["-", "x.tif"])
+
+
+def test_many_paths_are_noted_one_by_one_and_once(tmp_path):
+    names = [str(tmp_path / f"{i}") for i in range(20_000)]
+    inputs = piped("\n".join([*names, names[0]]))
+    before = time.process_time()
+    assert len(inputs.paths()) == 20_001
+    assert time.process_time() - before < 5  # a search through all for each would take a minute
+    assert len(inputs.seen) == 20_000

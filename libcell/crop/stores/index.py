@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from libcell.crop.kernels.partners import overlaps, partners
 from libcell.crop.stores.source import Cutting, compartment_of, depth_of, describe
 from libcell.data import labels, objects, tables
+from libcell.data.grouped import Grouped, image_of
 from libcell.data.image import ALL
 from libcell.data.images import Source
 
@@ -70,9 +71,17 @@ def _partners(
                             for span in spans))
 
 
-def carried(table: pa.Table, listed: pa.Table, only: bool) -> pa.Table:
-    """The index with the Metadata columns of `listed`, found by `object_id`; null where an object
-    is not in it, or left out if `only` those listed are wanted."""
+def read_listed(path: str) -> Grouped:
+    """A table whose columns are to join an index, by the field of view that its ids name."""
+    listed = tables.read(Path(path), "features", "objects", "predictions", "embeddings")
+    return Grouped(listed, image_of(listed.column("object_id")))
+
+
+def carried(table: pa.Table, image: str, known: Grouped, only: bool) -> pa.Table:
+    """The index of field of view `image` with the Metadata columns of what is `known`, found by
+    `object_id`; null where an object is not in it, or left out if `only` those listed are wanted.
+    """
+    listed = known.of(image)
     at = pc.index_in(table.column("object_id"), value_set=listed.column("object_id"))
     if only:
         table, at = table.filter(pc.is_valid(at)), at.drop_null()

@@ -16,7 +16,6 @@ from libcell.data.images import Source
 from libcell.errors import DataError
 from libcell.run.blocks import Block
 from libcell.run.job import Job
-from libcell.schema.arrow import arrow_schema
 
 Field = tuple[Source, dict[str, Any]]
 
@@ -57,13 +56,13 @@ def build(
 ) -> int:
     """Write index, the tables `beside` it by kind, and the crops; returns their number.
 
-    `objects` are the rows of the index in order; `packed` is False for crops that are not to be
-    compressed. The caller publishes.
+    `objects` are the rows of the index in order, gone through twice; `packed` is False for crops
+    that are not to be compressed. The caller publishes.
     """
     channels, dtype, pixel_size = common(fields)
     provenance = job.provenance()
     groups.ensure(job.root)
-    n = _write_table(job.root / "index.parquet", list(objects), "objects", provenance)
+    n = _write_table(job.root / "index.parquet", objects, "objects", provenance)
     for kind, table in (beside or {}).items():
         _write_table(job.root / f"{kind}.parquet", [table], kind, provenance)
     shard = crops.create(job.root, n, len(channels), size, dtype, packed)
@@ -76,8 +75,10 @@ def build(
     return n
 
 
-def _write_table(path: Path, parts: list[pa.Table], kind: str, provenance: dict[str, Any]) -> int:
-    schema = tables.unify(parts) if parts else arrow_schema(kind)
+def _write_table(
+    path: Path, parts: Iterable[pa.Table], kind: str, provenance: dict[str, Any]
+) -> int:
+    schema = tables.unify(parts)
     return tables.write_parts(path, parts, schema, kind, provenance)
 
 

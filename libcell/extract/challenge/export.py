@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from libcell.data import labels, objects, omissions, tables, tracks
 from libcell.data import open as opening
+from libcell.data.grouped import Grouped
 from libcell.data.images import Source
 from libcell.data.output import write_file
 from libcell.errors import DataError, MissingInput, UsageFault
@@ -80,11 +80,9 @@ def fields(stores: Stores, compartment: str | None, channel: str) -> list[Field]
                         f"not have; it has {', '.join(images[:4])}")
     numbered = all(re.fullmatch(r"\d{2,}", i) for i in images)
     names = images if numbered else [f"{i + 1:02d}" for i in range(len(images))]
-    return [
-        _field(stores, name, source,
-               table.filter(pc.equal(table.column("Metadata_Image"), image)), compartment, channel)
-        for name, source, image in zip(names, sources, images)
-    ]
+    tracked = Grouped(table)
+    return [_field(stores, name, source, tracked.of(image), compartment, channel)
+            for name, source, image in zip(names, sources, images)]
 
 
 def _field(
