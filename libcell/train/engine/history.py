@@ -1,6 +1,7 @@
 """What training went through, epoch by epoch: table `curves`, and TensorBoard."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,32 @@ def write(root: Path, rows: Iterable[Mapping[str, Any]], provenance: Mapping[str
     table = tables.from_columns("curves", {n: [r[n] for r in listed] for n in names})
     root.mkdir(parents=True, exist_ok=True)
     tables.write_parts(root / NAME, [table], table.schema, "curves", provenance)
+
+
+class Log:
+    """The rows so far, on the disk, so that no checkpoint need hold them all: each says how many
+    bytes of the log are its own, and a run that goes on from there overwrites what came after."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._rows = 0
+        self._size = 0
+
+    def keep(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Add what is new of all `rows`; returns the bytes of the log."""
+        fresh = "".join(json.dumps(row) + "\n" for row in rows[self._rows:])
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            file.truncate(self._size)
+            file.write(fresh.encode())
+        self._rows, self._size = len(rows), self._size + len(fresh.encode())
+        return self._size
+
+    def take(self, size: int) -> list[dict[str, Any]]:
+        """The rows in the first `size` bytes; further ones go behind them."""
+        lines = self._path.read_bytes()[:size].splitlines() if size else []
+        self._rows, self._size = len(lines), size
+        return [json.loads(line) for line in lines]
 
 
 class Board:

@@ -194,7 +194,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, how):
     whole = train(tmp_path, name="whole.model")
     train(tmp_path)
     folder = tmp_path / ".x.model.partial" / "parts" / "train"
-    assert sorted(f.name for f in folder.iterdir()) == [
+    assert sorted(f.name for f in folder.glob("step-*")) == [
         "step-000000112.json", "step-000000112.safetensors",
         "step-000000120.json", "step-000000120.safetensors"]
     damage(folder / "step-000000120.safetensors", how)
