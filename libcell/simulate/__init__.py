@@ -8,6 +8,7 @@ not depend on which others were asked for. Names load on first use, so that
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from libcell.simulate.annotated import write_annotated
     from libcell.simulate.classes import CLASSES, CellClass
     from libcell.simulate.field import Field, simulate_field
     from libcell.simulate.lines import Lines, simulate_lines
@@ -24,6 +25,7 @@ WHERE = {
     "Plate": "plate", "simulate_plate": "plate",
     "Rounds": "rounds", "simulate_rounds": "rounds",
     "Timelapse": "timelapse", "simulate_timelapse": "timelapse",
+    "write_annotated": "annotated",
     "write_lines": "write", "write_plate": "write", "write_rounds": "write",
     "write_timelapse": "write",
 }
@@ -31,7 +33,8 @@ WHERE = {
 __all__ = [
     "CLASSES", "CellClass", "Field", "Lines", "Optics", "Plate", "Rounds", "Timelapse",
     "simulate_field", "simulate_lines", "simulate_plate", "simulate_rounds",
-    "simulate_timelapse", "write_lines", "write_plate", "write_rounds", "write_timelapse",
+    "simulate_timelapse", "write_annotated", "write_lines", "write_plate", "write_rounds",
+    "write_timelapse",
 ]
 
 

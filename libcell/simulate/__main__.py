@@ -12,11 +12,13 @@ KINDS = {
     "rounds": "fields imaged in two staining rounds, shifted, some cells lost",
     "timelapse": "films of dividing cells with tracks and cell-cycle stages",
     "lines": "time series of growing cell lines in batches, phase contrast",
+    "livecell": "the same with an outline of every cell, laid out as LIVECell is",
 }
 WELLS = {"plate": 6, "rounds": 1, "timelapse": 1}
 SITES = {"plate": 2, "rounds": 2, "timelapse": 1}
 CELLS_PER_PX = {"plate": 40 / 256**2, "rounds": 40 / 256**2, "timelapse": 12 / 256**2,
-                "lines": 40 / 256**2}
+                "lines": 40 / 256**2, "livecell": 40 / 256**2}
+GROWN = ("lines", "livecell")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
                          help="new folder; must not exist")
         one.add_argument("--seed", type=_least(0), default=0, metavar="N", help="[%(default)s]")
-        if kind == "lines":
+        if kind in GROWN:
             _add_lines(one)
         else:
             one.add_argument("--wells", type=_least(1), default=WELLS[kind], metavar="N",
@@ -42,6 +44,10 @@ def parser() -> argparse.ArgumentParser:
         if kind == "plate":
             one.add_argument("--plates", type=_least(1), default=1, metavar="N",
                              help="plates, each its own batch [%(default)s]")
+        if kind == "rounds":
+            one.add_argument("--cultures", action="store_true",
+                             help="wells of two cell types, alone and together, each with a stain "
+                                  "of its own in round 2 [cells in four phases of their cycle]")
         if kind == "timelapse":
             one.add_argument("--frames", type=_least(1), default=24, metavar="N",
                              help="frames, 10 minutes apart [%(default)s]")
@@ -78,6 +84,7 @@ def simulate(options: argparse.Namespace) -> None:
     from libcell.simulate import (
         simulate_lines,
         simulate_plate,
+        write_annotated,
         write_lines,
         write_plate,
         write_rounds,
@@ -86,8 +93,9 @@ def simulate(options: argparse.Namespace) -> None:
 
     shape = (options.size, options.size)
     n_cells = options.cells or max(1, round(CELLS_PER_PX[options.kind] * options.size**2))
-    if options.kind == "lines":
-        write_lines(options.output, simulate_lines(
+    if options.kind in GROWN:
+        write = write_lines if options.kind == "lines" else write_annotated
+        write(options.output, simulate_lines(
             options.seed, options.lines, options.batches, options.positions, options.frames,
             hours=options.hours, shape=shape, n_cells=n_cells, share=options.share,
             effect=options.effect))
@@ -97,7 +105,7 @@ def simulate(options: argparse.Namespace) -> None:
         write_plate(options.output, simulate_plate(
             options.seed, **common, plates=options.plates, contrast=options.contrast))
     elif options.kind == "rounds":
-        write_rounds(options.output, options.seed, **common)
+        write_rounds(options.output, options.seed, cultured=options.cultures, **common)
     else:
         write_timelapse(options.output, options.seed, **common, frames=options.frames,
                         contrast=options.contrast)

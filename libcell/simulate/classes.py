@@ -59,6 +59,11 @@ CLASSES: dict[str, CellClass] = {
         _cycle("S", 0.5, EdU=ON, BrdU=ON),
         _cycle("late_S", 0.75, EdU=ON),
         _cycle("G2", 1.0),
+        # two cell types, each grown with a base of its own before they met
+        CellClass("astro", nucleus_px=9.0, cell_ratio=2.2, elongation=1.3,
+                  levels={"EdU": ON, "Actin": (0.25, 0.95)}),
+        CellClass("neuron", nucleus_px=8.1, cell_ratio=2.0,
+                  levels={"BrdU": ON, "Mito": (0.05, 1.1)}),
     )
 }
 

@@ -1,6 +1,6 @@
 """The same cells stained and imaged twice, the plate put back not quite where it was."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -17,6 +17,8 @@ from libcell.simulate.seeds import Key, generator
 
 ROUND1 = ("DNA", "ER", "RNA", "Actin", "Mito")
 ROUND2 = ("DNA", "EdU", "BrdU")
+TYPES = ("astro", "neuron")
+CULTURES = (*TYPES, "co-culture", "co-culture")  # of wells in their order, again and again
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,16 @@ def simulate_rounds(
     channels2: Sequence[str] = ROUND2,
     max_shift_px: float = 8.0,
     shift: tuple[float, float] | None = None,
+    mixture: Mapping[str, float] | None = None,
     lost_fraction: float = 0.08,
     optics: Optics | None = None,
     key: Key = (),
 ) -> Rounds:
     """Two rounds of one field (simulated); noise, lamp and labels of the rounds are independent.
 
-    shift: (dy, dx) in px [drawn, each up to max_shift_px]. lost_fraction: share of the cells
-    that the washing takes, at least one if it is not 0. key: names this field among others.
+    shift: (dy, dx) in px [drawn, each up to max_shift_px]. mixture: share of each class [equal].
+    lost_fraction: share of the cells that the washing takes, at least one if it is not 0.
+    key: names this field among others.
     """
     here: Key = (seed, "rounds", *key)
     rng = generator((*here, "between"))
@@ -62,7 +66,7 @@ def simulate_rounds(
     if not 0 <= lost_fraction < 1:
         raise UsageFault(f"lost_fraction is from 0 to below 1, not {lost_fraction}")
     margin = MARGIN_PX + ceil(max(abs(dy), abs(dx)))
-    cells = draw_cells(here, shape, n_cells, resolve(classes), margin_px=margin)
+    cells = draw_cells(here, shape, n_cells, resolve(classes), mixture, margin)
     n_lost = max(1, round(lost_fraction * n_cells)) if lost_fraction and n_cells > 1 else 0
     lost = np.sort(rng.permutation(n_cells)[:n_lost])
     kept = [i for i in range(n_cells) if i not in lost]
@@ -76,6 +80,16 @@ def simulate_rounds(
         _field((*here, "round2"), moved, ids, shape, channels_of("fluorescence", channels2), two),
         (dy, dx), tuple(int(i) + 1 for i in lost), matches,
     )
+
+
+def cultures(wells: Sequence[str]) -> dict[str, str]:
+    """What grows in each well: one of TYPES alone, or both mixed."""
+    return {well: CULTURES[i % len(CULTURES)] for i, well in enumerate(wells)}
+
+
+def mixture_of(culture: str) -> dict[str, float]:
+    """Share of each type in a culture."""
+    return {t: float(culture not in TYPES or culture == t) for t in TYPES}
 
 
 def _matches(

@@ -16,7 +16,7 @@ from libcell.simulate.field import Field
 from libcell.simulate.folder import new_folder, write_table
 from libcell.simulate.lines import EFFECTS, Flask, Lines
 from libcell.simulate.plate import Place, Plate, well_names
-from libcell.simulate.rounds import Rounds, simulate_rounds
+from libcell.simulate.rounds import TYPES, Rounds, cultures, mixture_of, simulate_rounds
 from libcell.simulate.timelapse import Timelapse, simulate_timelapse
 
 NOTE = "simulated by libcell.simulate; not a measurement"
@@ -54,21 +54,25 @@ def write_plate(folder: str | Path, plate: Plate) -> Path:
 
 
 def write_rounds(
-    folder: str | Path, seed: int, wells: int | Sequence[str] = 1, sites: int = 2, **options: Any
+    folder: str | Path, seed: int, wells: int | Sequence[str] = 1, sites: int = 2, *,
+    cultured: bool = False, **options: Any,
 ) -> Path:
     """Fields imaged twice: `round1/{well}_s{site}_{channel}.tif` and `round2/...`.
 
     Truth: `truth/labels/round1/` and `round2/`, `truth/objects_round1.csv` and `_round2.csv`
     (OBJECTS), `truth/shifts.csv` (SHIFTS; dy, dx in px, see Rounds), `truth/matches.csv`
     (MATCHES; label_round2 is 0 where the cell is lost); and `layout.csv`.
-    options: those of simulate_rounds. OutputExists if the folder does.
+    cultured: wells hold one of two cell types or both (`cultures`), told in the layout, rather
+    than `classes`. options: those of simulate_rounds. OutputExists if the folder does.
     """
     names = well_names(wells)
+    grown = cultures(names)
     tables: dict[str, list[dict[str, Any]]] = {
         "objects_round1": [], "objects_round2": [], "shifts": [], "matches": []}
     with new_folder(Path(folder)) as root:
         for place in (Place(PLATE, w, s + 1) for w in names for s in range(sites)):
-            rounds = simulate_rounds(seed, key=place.key, **options)
+            mixed = {"classes": TYPES, "mixture": mixture_of(grown[place.well])} if cultured else {}
+            rounds = simulate_rounds(seed, key=place.key, **options, **mixed)
             stem = f"{place.well}_s{place.site}"
             for name, field in (("round1", rounds.round1), ("round2", rounds.round2)):
                 write_images(root / name, stem, field)
@@ -79,7 +83,8 @@ def write_rounds(
         columns = {"shifts": SHIFTS, "matches": MATCHES}
         for name, rows in tables.items():
             write_table(root / "truth" / f"{name}.csv", columns.get(name, OBJECTS), rows)
-        write_table(root / "layout.csv", LAYOUT, _plain_layout(names))
+        rows = [r | {"Culture": grown[w]} for w, r in zip(names, _plain_layout(names))]
+        write_table(root / "layout.csv", (*LAYOUT, "Culture") if cultured else LAYOUT, rows)
     return Path(folder)
 
 
@@ -122,7 +127,7 @@ def write_lines(folder: str | Path, lines: Lines) -> Path:
             for t, field in enumerate(lines.series(flask)):
                 minutes = round(60 * lines.hours[t])
                 time = f"{minutes // 1440:02d}d{minutes // 60 % 24:02d}h{minutes % 60:02d}m"
-                _write_tiff(below / f"SIM_P{flask.position}_1_{time}.tif", field.image[0],
+                write_tiff(below / f"SIM_P{flask.position}_1_{time}.tif", field.image[0],
                             field.pixel_size_um)
                 rows += _culture_rows(flask, t, field)
         write_table(root / "truth" / "objects.csv", CULTURE, rows)
@@ -141,13 +146,13 @@ def _culture_rows(flask: Flask, t: int, field: Field) -> list[dict[str, Any]]:
 def write_images(folder: Path, stem: str, field: Field) -> None:
     """One TIFF per channel: `{stem}_{channel}.tif`."""
     for channel, image in zip(field.channels, field.image):
-        _write_tiff(folder / f"{stem}_{channel}.tif", image, field.pixel_size_um)
+        write_tiff(folder / f"{stem}_{channel}.tif", image, field.pixel_size_um)
 
 
 def write_labels(folder: Path, stem: str, field: Field) -> None:
     """`{stem}_nuclei.tif` and `{stem}_cells.tif`, uint32."""
-    _write_tiff(folder / f"{stem}_nuclei.tif", field.nuclei, field.pixel_size_um)
-    _write_tiff(folder / f"{stem}_cells.tif", field.cells, field.pixel_size_um)
+    write_tiff(folder / f"{stem}_nuclei.tif", field.nuclei, field.pixel_size_um)
+    write_tiff(folder / f"{stem}_cells.tif", field.cells, field.pixel_size_um)
 
 
 def object_rows(place: Place, field: Field) -> list[dict[str, Any]]:
@@ -162,7 +167,7 @@ def _write_frame(root: Path, stem: str, film: Timelapse, t: int) -> None:
     write_labels(root / "truth" / "labels", stem, frame)
 
 
-def _write_tiff(path: Path, plane: np.ndarray, pixel_size_um: float) -> None:
+def write_tiff(path: Path, plane: np.ndarray, pixel_size_um: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     per_cm = 1e4 / pixel_size_um
     # labels are mostly background: deflate makes them 50 times smaller

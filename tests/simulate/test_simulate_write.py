@@ -65,6 +65,21 @@ def test_rounds_files(tmp_path):
     assert len(lost) == int(rows(root / "truth/shifts.csv")[0]["n_lost"]) == 1
 
 
+def test_rounds_of_cultures(tmp_path):
+    """Wells of one type, of the other and of both; the layout tells, and so does their stain."""
+    assert main(["rounds", "-o", str(tmp_path / "d"), "--cultures", "--wells", "3", *SMALL]) == 0
+    root = tmp_path / "d"
+    grown = {f"{r['Row']}{int(r['Column']):02d}": r["Culture"] for r in rows(root / "layout.csv")}
+    assert grown == {"B02": "astro", "B03": "neuron", "B04": "co-culture"}
+    kinds = {w: {r["class"] for r in rows(root / "truth/objects_round2.csv")
+                 if r["Metadata_Well"] == w} for w in grown}
+    assert kinds == {"B02": {"astro"}, "B03": {"neuron"}, "B04": {"astro", "neuron"}}
+    nuclei = tifffile.imread(root / "truth/labels/round2/B02_s1_nuclei.tif") > 0
+    bright = {s: tifffile.imread(root / f"round2/B02_s1_{s}.tif")[nuclei].mean()
+              for s in ("EdU", "BrdU")}
+    assert bright["EdU"] > 2 * bright["BrdU"]
+
+
 def test_timelapse_files_twice_the_same(tmp_path):
     for name in ("a", "b"):
         assert main(["timelapse", "-o", str(tmp_path / name), "--frames", "3", *SMALL]) == 0
