@@ -71,8 +71,9 @@ def write_rounds(
         "objects_round1": [], "objects_round2": [], "shifts": [], "matches": []}
     with new_folder(Path(folder)) as root:
         for place in (Place(PLATE, w, s + 1) for w in names for s in range(sites)):
-            mixed = {"classes": TYPES, "mixture": mixture_of(grown[place.well])} if cultured else {}
-            rounds = simulate_rounds(seed, key=place.key, **options, **mixed)
+            if cultured:
+                options |= {"classes": TYPES, "mixture": mixture_of(grown[place.well])}
+            rounds = simulate_rounds(seed, key=place.key, **options)
             stem = f"{place.well}_s{place.site}"
             for name, field in (("round1", rounds.round1), ("round2", rounds.round2)):
                 write_images(root / name, stem, field)
