@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= $(or $(LIBCELL_TEST_DATA),../shared/data)
 
-.PHONY: install demo test check bench schemas docs site clean
+.PHONY: install demo test check bench scale licences release schemas docs site clean examples
 
 install: .venv/installed
 
@@ -29,6 +29,22 @@ check: install
 bench: install
 	$(BIN)/python -m tests.peers.bench --data $(DATA)
 
+# every recipe of examples/ with its defaults, and what each must reach; half an hour on two cores
+examples: install
+	$(BIN)/python -m tests.recipes --data $(DATA) --output .examples
+
+# how the whole pipeline's time, memory and files grow with the number of fields of view
+scale: install
+	$(BIN)/python -m tests.scale
+
+# licences of all that runs with libcell, from its metadata; fails where one is not permissive
+licences: install
+	$(BIN)/python -m tests.release.licences --page docs/licences.md
+
+# build into dist/, look at it, run it in empty environments; uploads nothing (docs/releasing.md)
+release: install
+	$(BIN)/python -m tests.release
+
 # the JSON Schemas, from libcell/schema
 schemas: install
 	$(BIN)/python -m libcell.schema export schemas
@@ -43,4 +59,4 @@ site: docs
 	@echo "site/index.html; addresses elsewhere, not visited: site/links-elsewhere.json"
 
 clean:
-	rm -rf .venv demo .bench build dist site
+	rm -rf .venv demo .bench .examples build dist site

@@ -1,17 +1,16 @@
 """The wheel holds what it should, and runs all eight commands in an environment of its own."""
 
-import os
+import re
 import subprocess
 import sys
 import venv
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
-import tifffile
 
 from libcell.run.registry import ROOMS
+from tests.release.smoke import smoke
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -35,43 +34,46 @@ def test_wheel_holds_the_library_and_the_commands_alone(wheel):
     assert wheel.stat().st_size < 2_000_000
 
 
-@pytest.mark.slow
-def test_all_commands_run_from_an_empty_environment(wheel, tmp_path):
-    venv.create(tmp_path / "env", with_pip=True)
-    python = tmp_path / "env" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--constraint",
+def test_wheel_tells_its_version_and_what_it_needs(wheel):
+    archive = zipfile.ZipFile(wheel)
+    told = next(archive.read(n).decode() for n in archive.namelist() if n.endswith("/METADATA"))
+    version = re.search(r"^Version: (.+)$", told, re.MULTILINE)[1]
+    assert f'__version__ = "{version}"' in archive.read("libcell/_version.py").decode()
+    assert re.fullmatch(r"[0-9.]+(\.dev[0-9]+)?", version)
+    for python in ("3.11", "3.12", "3.13"):
+        assert f"Classifier: Programming Language :: Python :: {python}" in told
+    needs = re.findall(r"^Requires-Dist: ([\w-]+)[^;]*$", told, re.MULTILINE)
+    assert {"numpy", "zarr", "typer"} <= set(needs)
+    assert not {"torch", "pytest", "mypy", "dask"} & set(needs)
+
+
+@pytest.fixture(scope="module")
+def environment(wheel, tmp_path_factory):
+    """The `bin` folder of an environment that holds the wheel and what it asks for."""
+    folder = tmp_path_factory.mktemp("env")
+    venv.create(folder, with_pip=True)
+    subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--constraint",
                     ROOT / "constraints.txt", wheel], check=True, capture_output=True)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-
-    def run(line):
-        command = line.split()
-        command[0] = tmp_path / "env" / "bin" / command[0]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True,
-                              text=True, check=False)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-        return done.stdout
-
-    for room in ROOMS:
-        assert run(f"cell-{room} --version").strip()
-        assert "Methods" in run(f"cell-{room} --help")
-    _write_picture(tmp_path / "picture.tif")
-    run("cell-extract images picture.tif -o x.ome.zarr")
-    run("cell-segment threshold x.ome.zarr -o n.labels.ome.zarr")
-    run("cell-crop cells n.labels.ome.zarr --images x.ome.zarr --size 32 -o c.crops.zarr")
-    run("cell-feat measure n.labels.ome.zarr --images x.ome.zarr -o f.parquet")
-    run("cell-track overlap n.labels.ome.zarr -o t.tracks")
-    run("cell-align rounds x.ome.zarr --moving x.ome.zarr -o a.ome.zarr")
-    run("cell-explain report x.ome.zarr n.labels.ome.zarr c.crops.zarr f.parquet -o r.html")
-    assert (tmp_path / "r.html").stat().st_size > 10_000
-    outside = subprocess.run([python, "-c", "import tools"], cwd=tmp_path,
-                             capture_output=True, check=False)
-    assert outside.returncode, "the folder of commands must not be importable"
+    return folder / "bin"
 
 
-def _write_picture(path):
-    y, x = np.mgrid[:128, :160]
-    random = np.random.default_rng(0)
-    image = random.normal(100, 5, y.shape)
-    for cy, cx in ((30, 30), (70, 100), (100, 40)):
-        image += 800 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 120)
-    tifffile.imwrite(path, np.clip(image, 0, None).astype(np.uint16))
+@pytest.mark.slow
+def test_who_builds_on_it_has_its_types_checked(environment, tmp_path):
+    (tmp_path / "theirs.py").write_text(
+        "from libcell.errors import DataError\n"
+        "from libcell.run.blocks import Block\n"
+        "reveal_type(Block('x').files())\n"
+        "reveal_type(DataError.exit_code)\n"
+        "Block(3)\n")
+    done = subprocess.run([sys.executable, "-m", "mypy", "--python-executable",
+                           environment / "python", "--no-incremental", "theirs.py"],
+                          cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert 'theirs.py:3: note: Revealed type is "list[pathlib.Path]"' in done.stdout
+    assert 'theirs.py:4: note: Revealed type is "int"' in done.stdout
+    assert 'theirs.py:5: error: Argument 1 to "Block" has incompatible type "int"' in done.stdout
+    assert "Found 1 error" in done.stdout
+
+
+@pytest.mark.slow
+def test_all_commands_run_from_an_empty_environment(environment, tmp_path):
+    smoke(environment, tmp_path)

@@ -1,0 +1,58 @@
+"""All eight commands in an environment that holds nothing but what they ask for."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from libcell.run.registry import ROOMS
+
+LINES = (
+    "cell-extract images picture.tif -o x.ome.zarr",
+    "cell-segment threshold x.ome.zarr -o n.labels.ome.zarr",
+    "cell-crop cells n.labels.ome.zarr --images x.ome.zarr --size 32 -o c.crops.zarr",
+    "cell-feat measure n.labels.ome.zarr --images x.ome.zarr -o f.parquet",
+    "cell-track overlap n.labels.ome.zarr -o t.tracks",
+    "cell-align rounds x.ome.zarr --moving x.ome.zarr -o a.ome.zarr",
+    "cell-explain report x.ome.zarr n.labels.ome.zarr c.crops.zarr f.parquet -o r.html",
+)
+
+
+def smoke(programs: Path, folder: Path) -> None:
+    """Run every command found in `programs`; AssertionError with its words where one fails."""
+    run = _runner(programs, folder)
+    for room in ROOMS:
+        assert run(f"cell-{room} --version").strip()
+        assert "Methods" in run(f"cell-{room} --help")
+    write_picture(folder / "picture.tif")
+    for line in LINES:
+        run(line)
+    assert (folder / "r.html").stat().st_size > 10_000
+    outside = subprocess.run([programs / "python", "-c", "import tools"], cwd=folder,
+                             capture_output=True, check=False)
+    assert outside.returncode, "the folder of commands must not be importable"
+
+
+def _runner(programs: Path, folder: Path) -> Callable[[str], str]:
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+
+    def run(line: str) -> str:
+        name, *rest = line.split()
+        done = subprocess.run([programs / name, *rest], cwd=folder, env=variables,
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        return done.stdout
+
+    return run
+
+
+def write_picture(path: Path) -> None:
+    """Three bright blobs, uint16."""
+    y, x = np.mgrid[:128, :160]
+    image = np.random.default_rng(0).normal(100, 5, y.shape)
+    for cy, cx in ((30, 30), (70, 100), (100, 40)):
+        image += 800 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 120)
+    tifffile.imwrite(path, np.clip(image, 0, None).astype(np.uint16))
