@@ -61,8 +61,8 @@ def _fields(inputs: Inputs, options: Options) -> list[tuple[str, Found]]:
     if ours - theirs:
         raise DataError(f"{options.truth}: has no tracks of {sorted(ours - theirs)[0]!r}; it has "
                         f"{', '.join(sorted(theirs)[:3]) or 'none'}")
-    both = Grouped(truth), Grouped(found)
-    return [(name, _compare(*(t.of(name) for t in both), name, options))
+    known, made = Grouped(truth), Grouped(found)
+    return [(name, _compare(known.of(name), made.of(name), name, options))
             for name in sorted(theirs)]
 
 
