@@ -99,11 +99,10 @@ def _job(
                 path = _aside(stack, path)
             output = Output(path, force=common.force, resume=common.resume)
             output.begin(_signature(room, method, options, inputs))
-            stack.callback(_tidy, output)
-        scheduler = common.scheduler
-        if scheduler == "auto":
-            scheduler = "processes" if method.processes else "threads"
-        pool = workers.open_pool(scheduler, common.workers or workers.default_workers())
+            stack.callback(output.release)
+        pool = workers.open_pool(_scheduler(method, common),
+                                 common.workers or workers.default_workers(),
+                                 output.partial if output else scratch)
         if pool.remote:
             options = _with_absolute_paths(method, options)
         job = Job(room, method, options, inputs, output, pool, terminal, seed=common.seed,
@@ -112,6 +111,14 @@ def _job(
         if job.finished_before:
             terminal.note(f"continuing: {job.finished_before} blocks were done before")
         yield job
+
+
+def _scheduler(method: Method, common: Common) -> str:
+    """What `--scheduler auto` is: dask's scheduler where its own variable names one."""
+    if common.scheduler != "auto":
+        return common.scheduler
+    usual = "processes" if method.processes else "threads"
+    return os.environ.get("DASK_SCHEDULER_ADDRESS") or usual
 
 
 def _follows(method: Method) -> bool:
@@ -133,13 +140,6 @@ def _with_absolute_paths(method: Method, options: Any) -> Any:
 
     named = {f.name: getattr(options, f.name) for f in option_fields(method.options) if f.opt.path}
     return replace(options, **{k: absolute(v) for k, v in named.items()})
-
-
-def _tidy(output: Any) -> None:
-    """A run that finished no block leaves nothing behind to resume."""
-    journal = output.journal
-    if output.partial.exists() and not (journal.exists() and journal.stat().st_size):
-        output.abandon()
 
 
 def _signature(room: str, method: Method, options: Any, inputs: Inputs) -> dict[str, Any]:

@@ -6,7 +6,6 @@ a stream of a million blocks costs the memory of a few.
 
 import collections
 import contextlib
-import dataclasses
 import importlib
 import os
 import signal
@@ -17,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Protocol
 
-from libcell.errors import MissingInput, PartlyDone, Unavailable, UsageFault
+from libcell.errors import PartlyDone, UsageFault
 from libcell.run.blocks import Block
 
 AHEAD = 2  # blocks waiting per worker, so that none idles while a result is taken
@@ -28,10 +27,20 @@ class Future(Protocol):
 
 
 class Pool(Protocol):
-    """What blocks are submitted to; `remote` workers have a working folder of their own."""
+    """What blocks are submitted to.
 
-    width: int
-    remote: bool
+    `width` blocks are done at once; `remote` workers have a working folder of their own. `cores`
+    are what the process itself may use where it works outside of blocks.
+    """
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def remote(self) -> bool: ...
+
+    @property
+    def cores(self) -> int: ...
 
     def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future: ...
 
@@ -50,7 +59,7 @@ class _Done:
 class Inline:
     """One worker: the blocks are done where they are asked for."""
 
-    width = 1
+    width = cores = 1
     remote = False
 
     def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future:
@@ -68,7 +77,7 @@ class Local:
     def __init__(self, kind: str, width: int):
         from concurrent import futures
 
-        self.width = width
+        self.width = self.cores = width
         self._pool: futures.Executor
         if kind == "threads":
             self._pool = futures.ThreadPoolExecutor(width, "libcell")
@@ -135,65 +144,25 @@ def load(modules: tuple[str, ...]) -> None:
         importlib.import_module(name)
 
 
-class Cluster:
-    """A dask.distributed cluster that the user started."""
-
-    remote = True
-
-    def __init__(self, address: str):
-        try:
-            from distributed import Client
-        except ImportError as error:
-            raise Unavailable(
-                "a dask scheduler needs the extra `dask` (pip install 'libcell[dask]')"
-            ) from error
-        if address.endswith(".json"):
-            if not os.path.exists(address):  # noqa: PTH110  the one question asked of this path
-                raise MissingInput(f"{address}: scheduler file not found")
-            options = {"scheduler_file": address}
-        else:
-            options = {"address": address}
-        try:
-            self._client = Client(**options, timeout="20s")
-        except (OSError, TimeoutError) as error:
-            raise Unavailable(f"{address}: no dask scheduler answers there") from error
-        self.width = max(1, sum(self._client.nthreads().values()))
-
-    def submit(self, function: Callable[..., Any], args: dict[str, Any]) -> Future:
-        future: Future = self._client.submit(function, **absolute(args), pure=False)
-        return future
-
-    def close(self, wait: bool = True) -> None:
-        self._client.close()
-
-
-def absolute(value: Any) -> Any:
-    """The value with every path in it, however deep, made absolute."""
-    if isinstance(value, Path):
-        return value.absolute()
-    if isinstance(value, dict):
-        return {k: absolute(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(absolute(v) for v in value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        changed = {f.name: absolute(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return dataclasses.replace(value, **changed)
-    return value
-
-
 def default_workers() -> int:
     """The cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def open_pool(scheduler: str, workers: int) -> Pool:
-    """A pool for `threads`, `processes`, or a dask scheduler's address or file."""
+def open_pool(scheduler: str, workers: int, shared: Path | None = None) -> Pool:
+    """A pool for `threads`, `processes`, or a dask scheduler's address or file.
+
+    `shared` is the folder that blocks write into; a cluster must know it.
+    """
     if scheduler in ("threads", "processes"):
         if workers == 1:
             return Inline()
         return Local(scheduler, workers)
     if "://" in scheduler or scheduler.endswith(".json"):
-        return Cluster(scheduler)
+        from libcell.run.cluster import Cluster
+
+        assert shared
+        return Cluster(scheduler, shared, workers)
     raise UsageFault(
         f"--scheduler {scheduler}: expected threads, processes, tcp://HOST:PORT or FILE.json"
     )
@@ -209,15 +178,20 @@ def in_order(
 
     A block that is `finished` already passes through with None.
     """
-    window = pool.width * AHEAD if pool.width > 1 else 1
     waiting: collections.deque[tuple[Block, Future | None]] = collections.deque()
     for block in blocks:
         future = None if finished(block) else pool.submit(function, block.args)
         waiting.append((block, future))
-        if len(waiting) >= window:
+        while len(waiting) >= _window(pool):
             yield waiting.popleft()
     while waiting:
         yield waiting.popleft()
+
+
+def _window(pool: Pool) -> int:
+    """Blocks in flight, by the workers there are at this moment."""
+    width = pool.width
+    return width * AHEAD if width > 1 or pool.remote else 1
 
 
 @contextlib.contextmanager

@@ -1,15 +1,13 @@
-"""Blocks over threads, processes and a dask cluster: in order, few at a time, failures apart."""
+"""Blocks over threads and processes: in order, few at a time, failures apart."""
 
-import json
 import os
 import signal
 import threading
 import time
 
 import pytest
-from distributed import LocalCluster
 
-from libcell.errors import PartlyDone, Unavailable, UsageFault
+from libcell.errors import PartlyDone, UsageFault
 from libcell.run import workers
 from libcell.run.blocks import Block
 from libcell.run.journal import Journal
@@ -79,25 +77,9 @@ def test_killed_worker_keeps_what_is_done():
     pool.close()
 
 
-@pytest.mark.slow
-def test_dask_cluster_by_address_and_by_file(tmp_path):
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
-        (tmp_path / "s.json").write_text(json.dumps(cluster.scheduler.identity()))
-        for where in (cluster.scheduler_address, str(tmp_path / "s.json")):
-            pool = workers.open_pool(where, 1)
-            assert pool.width == 2
-            assert results(pool, slow_first, 6) == [i * 10 for i in range(6)]
-            pool.close()
-
-
 def test_scheduler_that_is_not_one():
     with pytest.raises(UsageFault, match="threads, processes"):
         workers.open_pool("fibres", 2)
-
-
-def test_scheduler_that_does_not_answer(monkeypatch):
-    with pytest.raises(Unavailable, match="no dask scheduler"):
-        workers.Cluster("tcp://127.0.0.1:1")
 
 
 def test_journal_survives_a_line_cut_short(tmp_path):

@@ -40,7 +40,7 @@ def segment(job: Job, rules: Rules, spec: Spec, weights: Weights) -> None:
     _require(rules)
     _require_same_weights(job, weights)
     networks.network(spec)  # what is wrong with the weights is wrong for every field: said once
-    threads = max(1, default_workers() // job.pool.width)
+    threads = 1 if job.pool.remote else max(1, default_workers() // job.pool.width)
     spec = replace(spec, device=devices.resolve(job.device), threads=threads)
     groups, content = [], []
     for group, n, digest in _Fields(job, rules, spec).each():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from libcell.errors import DataError
 from libcell.train.engine import checkpoints, feed, history, launch, optimizers, seeds
 from libcell.train.engine.average import Average
 from libcell.train.engine.checkpoints import Checkpoint
-from libcell.train.engine.history import Board
+from libcell.train.engine.history import Board, Log
 from libcell.train.engine.launch import Launch
 from libcell.train.engine.progress import Progress
 from libcell.train.engine.recipe import Recipe
@@ -61,7 +60,7 @@ def fit(task: Task, recipe: Recipe, job: Job, *, seed: int, phase: str = "train"
     `seeds.plant(seed)` before the network is made. DataError if the loss is no number;
     Unavailable if not even one item fits the device's memory.
     """
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), job.pool.width)))
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), job.pool.cores)))
     torch.backends.cudnn.deterministic = True  # of a GPU's convolutions the repeatable ones
     with launch.joined(job.device) as place:
         training = _Training(task, recipe, job, seed, phase, place)
@@ -102,6 +101,7 @@ class _Training:
         self.sums = torch.zeros(0)
         self.kept: dict[str, torch.Tensor] = {}
         self.folder = Path(place.told(str((job.parts / phase).absolute())))
+        self.log = Log(self.folder / "history.jsonl")
         self.board = Board(recipe.tensorboard if place.first else None)
         self.saved = time.monotonic()
 
@@ -227,7 +227,8 @@ class _Training:
                             ("kept", self.kept),
                             ("average", self.average.tensors if self.average else {})):
             tensors |= {f"{group}/{k}": v for k, v in some.items()}
-        values = {"state": dataclasses.asdict(self.state), "schedule": self.schedule.state(),
+        values = {"state": vars(self.state) | {"history": []},
+                  "history": self.log.keep(self.state.history), "schedule": self.schedule.state(),
                   "optimizer": numbers, "pieces": self.stepper.pieces,
                   "averaged": self.average.n if self.average else 0}
         checkpoints.save(self.folder, self.state.step, Checkpoint(tensors, values))
@@ -239,6 +240,7 @@ class _Training:
         if found is None:
             return
         self.state = _State(**found.values["state"])
+        self.state.history = self.log.take(found.values["history"])
         self.schedule.restore(found.values["schedule"])
         self.stepper.pieces = found.values["pieces"]
         parts: dict[str, dict[str, torch.Tensor]] = {}

@@ -60,7 +60,7 @@ class Training:
         } | verdict.verdict(fitted.network, self.made, self.fed, seed, self.device)
         if not options.no_baselines:
             models.save_tensors(root, baselines.FILE, baselines.fit(
-                self.made, self.fed, shape, seed, self.device, self.job.pool.width))
+                self.made, self.fed, shape, seed, self.device, self.job.pool.cores))
         history.write(root, fitted.history, self.job.provenance())
         models.save(root, fitted.tensors(), card)
         return card

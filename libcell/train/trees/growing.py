@@ -88,7 +88,7 @@ def _forest(
         min_samples_leaf=options.min_samples_leaf or 1,
         max_features=_max_features(options.max_features or "sqrt"),
         class_weight="balanced" if options.balance == "weights" else None, seed=job.seed,
-        workers=job.pool.width)
+        workers=job.pool.cores)
     return Grown(fitted, None, columns, len(train), trees)
 
 
@@ -108,7 +108,7 @@ def _boosted(
             leaves=options.leaves, max_depth=options.max_depth,
             min_samples_leaf=options.min_samples_leaf or 20,
             max_features=_share(options.max_features, X.shape[1]), patience=options.patience),
-        n_classes=k, weights=weights, seed=job.seed, workers=job.pool.width)
+        n_classes=k, weights=weights, seed=job.seed, workers=job.pool.cores)
     return Grown(from_text(text), text, columns, len(train), rounds)
 
 
