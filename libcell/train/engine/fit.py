@@ -60,7 +60,7 @@ def fit(task: Task, recipe: Recipe, job: Job, *, seed: int, phase: str = "train"
     `seeds.plant(seed)` before the network is made. DataError if the loss is no number;
     Unavailable if not even one item fits the device's memory.
     """
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), job.pool.width)))
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), job.pool.cores)))
     torch.backends.cudnn.deterministic = True  # of a GPU's convolutions the repeatable ones
     with launch.joined(job.device) as place:
         training = _Training(task, recipe, job, seed, phase, place)
