@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,7 @@ class Job:
         self.finished_before = len(self._journal)
         self._done = 0
         self._failed_files: list[Path] = []
+        self._alike: Counter[type[BaseException]] = Counter()
 
     # -- where things go -----------------------------------------------------------------
 
@@ -155,7 +157,8 @@ class Job:
             ) from error
         self.failures.append((block.key, error))
         self._failed_files += block.files()
-        alike = sum(type(e) is type(error) for _, e in self.failures)
+        self._alike[type(error)] += 1
+        alike = self._alike[type(error)]
         if alike <= SHOWN:
             self.reporter.fail(block.key, error)
         elif alike == SHOWN + 1:
@@ -262,8 +265,6 @@ class Job:
         `omissions.parquet` of the `folder` that is being written, their number and reasons, up to
         a colon, to the user. `total` things called `what` there were. Returns how many are left
         out."""
-        from collections import Counter
-
         from libcell.data import tables
         from libcell.schema.arrow import arrow_schema
 
