@@ -4,7 +4,9 @@ Every error has two parents, ours and the builtin that fits, so that callers of 
 may catch either.
 """
 
+import contextlib
 import errno
+from collections.abc import Iterator
 
 # what the system says when nothing more can be written
 FULL = {
@@ -54,3 +56,32 @@ class PartlyDone(CellError, RuntimeError):
     """Some blocks are finished and kept; `--resume` continues (exit 75)."""
 
     exit_code = 75
+
+
+LONGEST = 200  # characters of another library's message
+
+
+@contextlib.contextmanager
+def reading(where: object, what: str = "cannot be read") -> Iterator[None]:
+    """While input is taken apart: what a library raises over it becomes DataError in one line.
+
+    Errors of ours pass, and those that say nothing about the input: no permission, no room.
+    """
+    try:
+        yield
+    except (CellError, PermissionError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
+        raise DataError(f"{where}: {what} ({short(error)})") from error
+
+
+def short(error: BaseException) -> str:
+    """The first line of a message, with the kind of error where the message alone says little."""
+    lines = str(error).splitlines()
+    kind = type(error).__name__
+    if not lines or not lines[0].strip():
+        return kind
+    bare = isinstance(error, (LookupError, TypeError, AttributeError, AssertionError))
+    return f"{kind}: {lines[0]}"[:LONGEST] if bare else lines[0][:LONGEST]

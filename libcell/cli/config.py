@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from libcell.errors import DataError, MissingInput, UsageFault
+from libcell.errors import DataError, MissingInput, UsageFault, reading
 
 
 def default_map(room: str, args: list[str]) -> dict[str, Any]:
@@ -111,12 +111,12 @@ def _load(path: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        with open(path, "rb") as file:  # noqa: PTH123  pathlib is not worth its import here
+        with reading(path, "not valid TOML"), open(path, "rb") as file:  # noqa: PTH123  pathlib is not worth its import here
             return tomllib.load(file)
-    except FileNotFoundError as error:
-        raise MissingInput(f"{path}: configuration file not found") from error
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{path}: not valid TOML ({error})") from error
+    except DataError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise MissingInput(f"{path}: configuration file not found") from error
+        raise
 
 
 def dump(values: dict[str, Any]) -> str:

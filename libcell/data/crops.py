@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import zarr
 
-from libcell.data import arrays, groups, images, tables
+from libcell.data import arrays, codecs, groups, images, tables
 from libcell.data.shards import ShardWriter, codec
-from libcell.errors import DataError
+from libcell.errors import DataError, reading
 from libcell.schema import versions
+from libcell.schema.stores import Crops
+from libcell.schema.violations import of_model
 
 CHUNK = 16
 SHARD_ROWS = 4096
@@ -131,11 +133,16 @@ class CropStore:
         if not isinstance(found, zarr.Array):
             raise DataError(f"{self.path}: holds no masks of {compartment!r}; it has "
                             f"{', '.join(self.compartments)}")
+        _require_shape(found, self.masks.shape, f"{self.path}/{mask_name(compartment)}")
         return found
 
     def index(self) -> pa.Table:
         """Table `objects`, one row per crop in the order of the arrays."""
-        return tables.read_inside(self.path, "index.parquet", "objects")
+        found = tables.read_inside(self.path, "index.parquet", "objects")
+        if found.num_rows != self.n:
+            raise DataError(f"{self.path}: {found.num_rows} rows in index.parquet for {self.n} "
+                            "crops")
+        return found
 
     def bags(self) -> pa.Table:
         """Table `bags`: which crops form one bag. MissingInput if the store has none."""
@@ -150,7 +157,8 @@ class CropStore:
 
     def read(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         """Crops (n,C,H,W) and masks (n,H,W) of neighbouring rows."""
-        return np.asarray(self.crops[rows]), np.asarray(self.masks[rows])
+        with reading(self.path, "cannot be decoded"):
+            return np.asarray(self.crops[rows]), np.asarray(self.masks[rows])
 
     def blocks(self, rows: int = 256) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """The whole store, `rows` crops at a time."""
@@ -162,16 +170,26 @@ class CropStore:
 def open_crops(path: Path) -> CropStore:
     """Open a crop store; DataError if it is none."""
     root = images.open_root(path)
-    attributes: dict[str, Any] = dict(root.attrs)
-    versions.require(attributes.get("schema"), "crops", where=str(path))
-    crops, masks = root.get("crops"), root.get("masks")
+    with reading(path, "not a whole crop store"):
+        attributes: dict[str, Any] = dict(root.attrs)
+        versions.require(attributes.get("schema"), "crops", where=str(path))
+        wrong = of_model(Crops, attributes, str(path))
+        if wrong:
+            raise DataError(str(wrong[0]))
+        about = Crops.model_validate(attributes)
+        crops, masks = root.get("crops"), root.get("masks")
     if not isinstance(crops, zarr.Array) or not isinstance(masks, zarr.Array):
         raise DataError(f"{path}: crops or masks are missing")
-    height, width = attributes["size_px"]
-    compartment = attributes["compartment"]
-    return CropStore(path, attributes["n"], tuple(attributes["channels"]), compartment,
-                     (height, width), crops, masks,
-                     (compartment, *attributes.get("further_masks", ())))
+    _require_shape(crops, (about.n, len(about.channels), *about.size_px), f"{path}/crops")
+    _require_shape(masks, (about.n, *about.size_px), f"{path}/masks")
+    return CropStore(path, about.n, tuple(about.channels), about.compartment, about.size_px, crops,
+                     masks, (about.compartment, *about.further_masks))
+
+
+def _require_shape(array: zarr.Array, shape: tuple[int, ...], where: str) -> None:
+    codecs.require_plain(array, where)
+    if array.shape != shape:
+        raise DataError(f"{where}: is {array.shape}, expected {shape}")
 
 
 def mask_name(compartment: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from libcell.data.output import write_file
+from libcell.errors import reading
 
 EMPTY: dict[str, Any] = {"zarr_format": 3, "node_type": "group", "attributes": {}}
 
@@ -39,7 +40,8 @@ def update(folder: Path, attributes: Mapping[str, Any]) -> None:
 
 def read(folder: Path) -> dict[str, Any]:
     """The attributes of a group."""
-    found: dict[str, Any] = json.loads((folder / "zarr.json").read_text())["attributes"]
+    with reading(folder, "its zarr.json cannot be read"):
+        found: dict[str, Any] = dict(json.loads((folder / "zarr.json").read_text())["attributes"])
     return found
 
 

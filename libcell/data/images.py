@@ -11,9 +11,9 @@ import numpy as np
 import zarr
 import zarr.storage
 
-from libcell.data import arrays, ngff
+from libcell.data import arrays, codecs, ngff
 from libcell.data.image import ALL, About, Image
-from libcell.errors import DataError, MissingInput
+from libcell.errors import DataError, MissingInput, reading
 from libcell.schema.versions import split_tag
 
 Result = TypeVar("Result")
@@ -21,20 +21,33 @@ Result = TypeVar("Result")
 SHARD = 2048
 CHUNK = 512
 SMALLEST_LEVEL = 512
+MOST_PLANES = 10**7  # frames times channels times planes of one image
+LONGEST_NAME = 1000  # characters of a group's name
+MOST_PIXELS = 2**40  # of one plane
 
 
 def open_root(path: Path) -> zarr.Group:
     """A zarr store's root group, from a folder or a `.zip`; DataError if it is none."""
     if not path.exists():
         raise MissingInput(f"{path}: not found")
-    try:
+    with reading(path, "not a readable zarr store"):
         store: Any = str(path)
         if path.suffix == ".zip":
             store = zarr.storage.ZipStore(path, mode="r")
         return zarr.open_group(store, mode="r")
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: not a readable zarr store ({reason})") from error
+
+
+def require_inside(name: object, where: object) -> str:
+    """The name of a group, if it is one below its store. DataError for anything else."""
+    text = name if isinstance(name, str) else ""
+    parts = text.split("/")
+    if text != name or (text and not all(map(_is_plain, parts))) or len(text) > LONGEST_NAME:
+        raise DataError(f"{where}: {str(name)[:80]!r} is not the name of a group in a store")
+    return text
+
+
+def _is_plain(part: str) -> bool:
+    return bool(part.strip(". ")) and part.isprintable() and "\\" not in part
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,10 @@ class Source:
     path: Path
     group: str | None = None
     partial: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.group is not None:
+            require_inside(self.group, self.path)
 
     @property
     def where(self) -> str:
@@ -91,18 +108,21 @@ class ZarrImage:
     ) -> np.ndarray:
         """One channel of one frame as (Z,Y,X), native dtype."""
         spans: dict[str, slice | int] = {"t": t, "c": c, "z": z, "y": y, "x": x}
-        try:
+        with reading(self.about.where, "cannot be decoded"):
             values = np.asarray(self._array[tuple(spans[a] for a in self._axes)])
-        except Exception as error:
-            raise DataError(f"{self.about.where}: cannot be decoded ({error})") from error
         return values if "z" in self._axes else values[np.newaxis]
 
 
 def open_image(root: zarr.Group, path: str, group: str, store: Path) -> ZarrImage:
     """The image at `path` below `root`; `group` is the field of view it belongs to."""
     where = f"{store}/{path}" if path else str(store)
+    with reading(where, "not a readable image"):
+        return _open_image(root, path, group, store, where)
+
+
+def _open_image(root: zarr.Group, path: str, group: str, store: Path, where: str) -> ZarrImage:
     try:
-        node = root[path] if path else root
+        node = root[require_inside(path, store)] if path else root
     except KeyError as error:
         raise DataError(f"{where}: no such field of view in this store") from error
     attributes: dict[str, Any] = dict(node.attrs)
@@ -112,8 +132,11 @@ def open_image(root: zarr.Group, path: str, group: str, store: Path) -> ZarrImag
         raise DataError(f"{where}: level {scale.levels[0]!r} is missing")
     if array.ndim != len(scale.axes):
         raise DataError(f"{where}: {array.ndim} axes in the array, {len(scale.axes)} in metadata")
+    codecs.require_plain(array, where)
     size = dict(zip(scale.axes, array.shape))
     t, c, z, y, x = (size.get(a, 1) for a in ngff.AXES)
+    if t * c * z > MOST_PLANES or y * x > MOST_PIXELS or not all(array.shape):
+        raise DataError(f"{where}: an array of {' x '.join(map(str, array.shape))} is no image")
     names = scale.channels if scale.channels and len(scale.channels) == c else None
     about = About(
         where=where,
@@ -124,9 +147,21 @@ def open_image(root: zarr.Group, path: str, group: str, store: Path) -> ZarrImag
         channels=names or tuple(str(i + 1) for i in range(c)),
         pixel_size_um=scale.pixel_size_um,
         row_chunk=dict(zip(scale.axes, array.chunks))["y"],
-        metadata=dict(attributes.get("metadata", {})) or _from_group(group),
+        metadata=metadata_of(attributes, where) or _from_group(group),
     )
     return ZarrImage(array, about, scale.axes)
+
+
+def metadata_of(attributes: dict[str, Any], where: str) -> dict[str, Any]:
+    """The columns that a field of view brings along: plain values, or a list of one for each frame.
+    DataError for others."""
+    found = dict(attributes.get("metadata") or {})
+    for name, value in found.items():
+        for one in value if isinstance(value, list) else [value]:
+            plain = one is None or isinstance(one, (str, bool, float))
+            if not plain and not (isinstance(one, int) and abs(one) < 2**63):
+                raise DataError(f"{where}: metadata {name!r} is {str(one)[:40]}, not one value")
+    return found
 
 
 def _from_group(group: str) -> dict[str, Any]:
@@ -139,12 +174,20 @@ def _from_group(group: str) -> dict[str, Any]:
 
 def list_groups(root: zarr.Group, store: Path) -> list[str]:
     """Every field of view of an image store, in the store's own order."""
+    with reading(store, "not an OME-Zarr image, plate or collection"):
+        found = [require_inside(g, store) for g in _listed(root, store)]
+    if len(set(found)) < len(found):
+        raise DataError(f"{store}: lists a field of view twice")
+    return found
+
+
+def _listed(root: zarr.Group, store: Path) -> list[str]:
     attributes: dict[str, Any] = dict(root.attrs)
     ome = ngff.block(attributes)
     if "schema" in attributes and split_tag(attributes["schema"])[0] not in ("image",):
         raise DataError(f"{store}: is {attributes['schema']}; expected an image store (image/1)")
     if isinstance(attributes.get("groups"), list):
-        return [str(g) for g in attributes["groups"]]
+        return list(attributes["groups"])
     if "multiscales" in ome:
         return [""]
     if "plate" in ome:

@@ -17,7 +17,7 @@ from libcell.data import digests, groups, images, ngff
 from libcell.data.image import ALL, About
 from libcell.data.images import Source, ZarrImage, cached_root, open_image
 from libcell.data.output import partial_path
-from libcell.errors import DataError
+from libcell.errors import DataError, reading
 from libcell.schema import versions
 
 
@@ -93,7 +93,10 @@ def fields(path: Path) -> tuple[list[str], list[str]]:
     """Fields of view and compartments of a finished label store."""
     attributes: dict[str, Any] = dict(images.open_root(path).attrs)
     versions.require(attributes.get("schema"), "labels", where=str(path))
-    return list(attributes["groups"]), list(attributes["compartments"])
+    with reading(path, "not a whole label store"):
+        groups, names = list(attributes["groups"]), list(attributes["compartments"])
+    return ([images.require_inside(g, path) for g in groups],
+            [images.require_inside(n, path) for n in names])
 
 
 def compartments_at(source: Source) -> list[str]:
@@ -102,10 +105,9 @@ def compartments_at(source: Source) -> list[str]:
     def read(place: Path) -> list[str]:
         root = cached_root(place)
         path = f"{source.group}/labels".lstrip("/")
-        try:
-            return list(ngff.block(dict(root[path].attrs))["labels"])
-        except KeyError as error:
-            raise DataError(f"{source.where}: holds no label images") from error
+        with reading(source.where, "holds no label images"):
+            listed = list(ngff.block(dict(root[path].attrs))["labels"])
+        return [images.require_inside(name, source.where) for name in listed]
 
     return source.settled(read)
 
@@ -116,7 +118,9 @@ def open_labels(source: Source, compartment: str) -> ZarrImage:
     def read(place: Path) -> ZarrImage:
         root = cached_root(place)
         path = label_path(source.group or "", compartment)
-        if path not in root:
+        with reading(source.where):
+            there = path in root
+        if not there:
             names = ", ".join(compartments_at(source))
             raise DataError(f"{source.where}: no compartment {compartment!r}; it has {names}")
         found = open_image(root, path, source.group or "", source.path)
@@ -132,10 +136,11 @@ def field_keys(source: Source) -> tuple[dict[str, Any], str]:
 
     def read(place: Path) -> tuple[dict[str, Any], str]:
         root = cached_root(place)
-        node = root[source.group] if source.group else root
-        attributes: dict[str, Any] = dict(node.attrs)
-        name = str(attributes.get("name") or source.path.name.split(".")[0])
-        return dict(attributes.get("metadata", {})), name
+        with reading(source.where):
+            node = root[source.group] if source.group else root
+            attributes: dict[str, Any] = dict(node.attrs)
+            name = str(attributes.get("name") or source.path.name.split(".")[0])
+            return images.metadata_of(attributes, source.where), name
 
     return source.settled(read)
 

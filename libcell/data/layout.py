@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from libcell.data import tables
-from libcell.errors import DataError
+from libcell.errors import DataError, reading
 
 WELL = re.compile(r"([A-Za-z]{1,2})[-_ ]?0*(\d{1,2})$")
 Key = tuple[str | None, str]
@@ -26,7 +26,11 @@ def read(path: Path) -> dict[Key, dict[str, Any]]:
     The well comes from a column `Well`, or from `Row` and `Column` (`Col`); a column `Plate`
     is optional, without it the layout holds for every plate. DataError if a well repeats.
     """
-    rows = _load(path)
+    with reading(path, "not a layout of wells"):
+        return _of_rows(path, _load(path))
+
+
+def _of_rows(path: Path, rows: list[dict[str, Any]]) -> dict[Key, dict[str, Any]]:
     names = {n.lower().removeprefix("metadata_"): n for n in (rows[0] if rows else {})}
     column = names.get("column") or names.get("col")
     if "well" not in names and not ("row" in names and column):

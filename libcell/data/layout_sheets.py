@@ -6,15 +6,17 @@ corner, by the one above it, or else by the sheet.
 """
 
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from libcell.errors import DataError, Unavailable
+from libcell.errors import DataError, Unavailable, reading
 
 ROW = re.compile(r"[A-Za-z]|A[A-Fa-f]")
 Row = dict[str, Any]
 Cells = list[tuple[Any, ...]]
+LARGEST = 2**28  # bytes
 
 
 def read(path: Path) -> list[Row]:
@@ -24,13 +26,15 @@ def read(path: Path) -> list[Row]:
     except ImportError as error:
         raise Unavailable(f"{path}: reading it needs openpyxl (pip install 'libcell[xlsx]')"
                           ) from error
-    try:
+    with reading(path, "not a readable workbook"):
+        with zipfile.ZipFile(path) as archive:
+            size = sum(m.file_size for m in archive.infolist())
+        if size > LARGEST:
+            raise DataError(f"{path}: unpacks to {size} bytes; a layout has no more than {LARGEST}")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         sheets = {sheet.title: [tuple(row) for row in sheet.iter_rows(values_only=True)]
                   for sheet in book.worksheets}
         book.close()
-    except Exception as error:
-        raise DataError(f"{path}: not a readable workbook ({error})") from error
     lists = [rows for cells in sheets.values() if (rows := _listed(cells))]
     if lists:
         return lists[0]

@@ -1,7 +1,6 @@
 """Models on disk: tensors in safetensors, a card in JSON. Nothing that could run code."""
 
 import json
-import pickle
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from pydantic import ValidationError
-from safetensors import SafetensorError
 
-from libcell.errors import DataError, MissingInput
+from libcell.errors import DataError, MissingInput, reading
 from libcell.schema import versions
 from libcell.schema.stores import Model
+from libcell.schema.violations import of_model
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -37,16 +35,13 @@ def load_card(path: Path) -> dict[str, Any]:
         raise MissingInput(f"{path}: not found")
     if not file.is_file():
         raise DataError(f"{path}: not a model (it has no {CARD})")
-    try:
+    with reading(file, "not a readable model card"):
         card: dict[str, Any] = json.loads(file.read_text())
         versions.require(card.get("schema"), "model", where=str(path))
-        Model.model_validate(card)
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
-        raise DataError(f"{file}: not a readable model card ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DataError(f"{file}: not a valid model card: {place}: {first['msg']}") from error
+        wrong = of_model(Model, card, "")
+    if wrong:
+        raise DataError(f"{file}: not a valid model card: {wrong[0].place.lstrip(':')}: "
+                        f"{wrong[0].fault}")
     return card
 
 
@@ -72,14 +67,10 @@ def load_foreign(path: Path) -> dict[str, Any]:
     if path.is_dir() or path.suffix == ".safetensors":
         found = load_tensors(path) if path.is_dir() else _load_file(path)
         return {k: torch.from_numpy(v) for k, v in found.items()}
-    try:
-        with warnings.catch_warnings():  # about protocols of pickle that it may refuse next
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        first = str(error).splitlines()[0]
-        raise DataError(f"{path}: not a file of weights alone ({first}); save them as "
-                        "safetensors") from error
+    with reading(path, "not a file of weights alone, such as safetensors"), \
+            warnings.catch_warnings():  # about protocols of pickle that it may refuse next
+        warnings.simplefilter("ignore")
+        content = torch.load(path, map_location="cpu", weights_only=True)
     for key in ("state_dict", "model", "teacher", "student"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -107,16 +98,11 @@ def require_whole(path: Path) -> None:
     """DataError if a file of tensors of the model, or of a member of it, was cut or garbled;
     reads the files' heads alone."""
     for file in sorted(path.rglob("*.safetensors")):
-        try:
-            with safetensors.safe_open(file, framework="np"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise DataError(f"{file}: damaged ({error}); train again, or copy the model "
-                            "again") from error
+        with (reading(file, "damaged; train again, or copy the model again"),
+              safetensors.safe_open(file, framework="np")):
+            pass
 
 
 def _load_file(file: Path) -> dict[str, np.ndarray]:
-    try:
+    with reading(file, "not readable"):
         return dict(safetensors.numpy.load_file(file))
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise DataError(f"{file}: not readable ({error})") from error

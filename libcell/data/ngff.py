@@ -3,6 +3,7 @@
 Specification: https://ngff.openmicroscopy.org/0.5/
 """
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -118,14 +119,18 @@ def read_multiscale(attributes: dict[str, Any], where: str) -> Multiscale:
         names = tuple(a["name"] if isinstance(a, dict) else a for a in scale["axes"])
         levels = tuple(d["path"] for d in scale["datasets"])
         factors = scale["datasets"][0]["coordinateTransformations"][0]["scale"]
+        known_names = set(names) <= set(AXES)
     except (KeyError, IndexError, TypeError) as error:
         raise DataError(f"{where}: not an OME-Zarr image ({error!r} in multiscales)") from error
-    if not set(names) <= set(AXES) or names[-2:] != ("y", "x"):
-        raise DataError(f"{where}: axes are {','.join(names)}; expected some of t,c,z,y,x in order")
+    if not known_names or len(set(names)) < len(names) or names[-2:] != ("y", "x"):
+        found = ",".join(map(str, names))
+        raise DataError(f"{where}: axes are {found}; expected some of t,c,z,y,x in order")
+    if not all(isinstance(f, (int, float)) and 0 < f < math.inf for f in factors):
+        raise DataError(f"{where}: a scale of {str(factors)[:80]}; expected a size for each axis")
     units = [a.get("unit") for a in scale["axes"] if isinstance(a, dict)]
     size = dict(zip(names, factors))
     known = len(units) == len(names) and units[-1] is not None
-    labels = [c.get("label", str(i + 1)) for i, c in enumerate(_omero_channels(ome))]
+    labels = [str(c.get("label", i + 1)) for i, c in enumerate(_omero_channels(ome))]
     return Multiscale(
         name=str(scale.get("name", "")),
         axes=names,

@@ -152,7 +152,13 @@ class Output:
 
     def _same_job(self, known: dict[str, Any], job: dict[str, Any]) -> bool:
         """Whether an unfinished run had the same options and, but for failed ones and the
-        folders that hold such, inputs."""
+        folders that hold such, inputs. One whose notes are damaged had not."""
+        try:
+            return self._matches(known, job)
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            return False
+
+    def _matches(self, known: dict[str, Any], job: dict[str, Any]) -> bool:
         note = self.partial / MENDABLE
         failed = [Path(f) for f in json.loads(note.read_text())] if note.exists() else []
         mendable = {str(place) for f in failed for place in (f, *f.parents)}
@@ -227,7 +233,7 @@ def _read_job(path: Path) -> dict[str, Any] | None:
     """What an earlier run said of itself; None if it did not come so far."""
     try:
         known: dict[str, Any] = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     return known
 

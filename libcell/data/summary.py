@@ -5,19 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from libcell.data import tables
-from libcell.errors import DataError
+from libcell.errors import DataError, reading
 
 
 def record_of(path: Path) -> dict[str, Any]:
     """The record that the command which made `path` printed last."""
     for name in ("zarr.json", "model.json"):
         if (path / name).is_file():
-            content = json.loads((path / name).read_text())
-            found = content.get("attributes", content)
-            n = found.get("n", len(found.get("groups", [])))
-            if "n_tracks" in found:
-                n = found["n_tracks"]
-            return _record(found.get("schema"), path, n)
+            with reading(path / name):
+                content = json.loads((path / name).read_text())
+                found = content.get("attributes", content)
+                n = found.get("n", len(found.get("groups", [])))
+                if "n_tracks" in found:
+                    n = found["n_tracks"]
+                return _record(found.get("schema"), path, n)
     if path.suffix == ".parquet":
         file = tables.open_parquet(path)
         return _record(tables.mark(file.schema_arrow), path, file.metadata.num_rows)

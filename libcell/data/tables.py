@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow.dataset
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from libcell.errors import DataError, MissingInput
+from libcell.errors import DataError, MissingInput, reading
 from libcell.schema import versions
 from libcell.schema.arrow import arrow_schema
 
@@ -71,7 +72,7 @@ def stamp(table: pa.Table, name: str, provenance: Mapping[str, Any]) -> pa.Table
 def mark(schema: pa.Schema) -> str | None:
     """The schema mark of a table, None if it has none."""
     found = (schema.metadata or {}).get(b"schema")
-    return found.decode() if found else None
+    return found.decode(errors="replace") if found else None
 
 
 def provenance(schema: pa.Schema) -> dict[str, Any]:
@@ -88,10 +89,8 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         raise DataError(f"{path}: is a folder; expected a Parquet file")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: is empty (0 bytes); expected a Parquet file")
-    try:
+    with reading(path, "not a readable Parquet file"):
         return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({_first(error)})") from error
 
 
 def read(path: Path, *names: str, columns: list[str] | None = None) -> pa.Table:
@@ -101,10 +100,8 @@ def read(path: Path, *names: str, columns: list[str] | None = None) -> pa.Table:
     else:
         file = open_parquet(path)
         versions.require(mark(file.schema_arrow), *names, where=str(path))
-        try:
-            table = file.read(columns=columns)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(f"{path}: cannot be decoded ({_first(error)})") from error
+        with reading(path, "cannot be decoded"):
+            table = _sound(file.read(columns=columns))
     check(table, names[0] if mark(table.schema) is None else _name(table), str(path))
     return table
 
@@ -116,26 +113,34 @@ def _name(table: pa.Table) -> str:
 def read_csv(path: Path) -> pa.Table:
     if not path.exists():
         raise MissingInput(f"{path}: not found")
-    try:
-        return pyarrow.csv.read_csv(path)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: not a readable CSV table ({_first(error)})") from error
+    with reading(path, "not a readable CSV table"):
+        return _sound(pyarrow.csv.read_csv(path))
 
 
 def from_stream(stream: io.BufferedReader, first: bytes, *names: str) -> pa.Table:
     """A table from standard input: an Arrow stream, a Parquet file or CSV, by its first bytes."""
     where = "standard input"
-    try:
+    with reading(where, "not a readable table"):
         if first.startswith(b"PAR1"):
             table = pq.read_table(io.BytesIO(stream.read()))
-        elif first.startswith((b"\xff\xff\xff\xff", b"ARROW1")):
+        elif first.startswith(b"\xff\xff\xff\xff"):
             table = pyarrow.ipc.open_stream(stream).read_all()
+        elif first.startswith(b"ARROW1"):
+            table = pyarrow.ipc.open_file(stream.read()).read_all()
         else:
-            return pyarrow.csv.read_csv(stream)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{where}: not a readable table ({_first(error)})") from error
+            return _sound(pyarrow.csv.read_csv(stream))
+        _sound(table)
     versions.require(mark(table.schema), *names, where=where)
     check(table, _name(table), where)
+    return table
+
+
+def _sound(table: pa.Table) -> pa.Table:
+    """A table whose columns have a name each, and hold what they say; ArrowInvalid for others."""
+    table.validate(full=True)
+    name, count = next(iter(Counter(table.column_names).most_common(1)), ("", 0))
+    if count > 1:
+        raise pa.ArrowInvalid(f"column {name!r} stands in it {count} times")
     return table
 
 
@@ -168,7 +173,7 @@ def read_inside(store: Path, name: str, kind: str) -> pa.Table:
     """The table `name` of a store that is a folder or a zip of one. MissingInput if it has none."""
     if not store.is_file():
         return read(store / name, kind)
-    with zipfile.ZipFile(store) as archive:
+    with reading(store, f"{name} cannot be read"), zipfile.ZipFile(store) as archive:
         if name not in archive.namelist():
             raise MissingInput(f"{store}: holds no {name}")
         with archive.open(name) as file:

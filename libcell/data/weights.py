@@ -7,8 +7,8 @@ is an error with the command that gets it, and no other file takes its place.
 """
 
 import os
-import pickle
 import sys
+import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,10 @@ from typing import Any
 
 from libcell.data import digests
 from libcell.data.output import write_file
-from libcell.errors import DataError, Unavailable
+from libcell.errors import DataError, Unavailable, reading
 
 VARIABLE = "LIBCELL_MODELS"
+LARGEST = 8 * 2**30  # bytes that a file in a zip may unpack to
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def cached(known: Known, family: str) -> Weights:
     note = path.with_name(f"{path.name}.sha256")
     expected, source = known.sha256, known.url
     if not expected and note.exists():
-        expected, source = note.read_text().split()[0], str(note)
+        expected, source = note.read_text(errors="replace").partition(" ")[0].strip(), str(note)
     if expected and found != f"sha256:{expected}":
         raise DataError(f"{path}: is not the file that it was: {found}, expected {expected} "
                         f"(of {source}); remove it and get it again")
@@ -176,14 +177,18 @@ def load_tensors(path: Path, trusted: str | None = None) -> dict[str, Any]:
     import torch
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=trusted != path.name)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError,
-            AttributeError) as error:
+        with warnings.catch_warnings():  # about protocols of pickle that it may refuse next
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=trusted != path.name)
+    except MemoryError:
+        raise
+    except Exception as error:
         if "Unsupported" in str(error):  # so torch says that there is more than tensors
             raise DataError(f"{path}: holds code besides tensors, which is not run unless you "
                             f"trust whoever made it and say so (--trust {path.name})") from error
         raise DataError(f"{path}: not a checkpoint of torch ({type(error).__name__})") from error
-    if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
+    if not isinstance(content, dict) or not all(
+            isinstance(k, str) and torch.is_tensor(v) for k, v in content.items()):
         raise DataError(f"{path}: is no table of tensors by name (a state dict)")
     return dict(content)
 
@@ -195,6 +200,8 @@ def members(path: Path) -> dict[str, str]:
     else:
         with _opened(path) as archive:
             inside = sorted(n for n in archive.namelist() if not n.endswith("/"))
+        # what leads out of the model is no file of it
+        inside = [n for n in inside if ".." not in n.split("/") and not n.startswith("/")]
     return {name.rpartition("/")[2]: name for name in inside}
 
 
@@ -205,12 +212,13 @@ def read_member(path: Path, name: str) -> bytes:
         raise DataError(f"{path}: holds no {name}")
     if path.is_dir():
         return (path / place).read_bytes()
-    with _opened(path) as archive:
-        return archive.read(place)
+    with _opened(path) as archive, reading(f"{path}/{place}"):
+        if archive.getinfo(place).file_size > LARGEST:
+            raise DataError(f"{path}: {place} unpacks to more than {LARGEST} bytes")
+        with archive.open(place) as file:
+            return file.read(LARGEST)
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
-    try:
+    with reading(path, "neither a folder nor a readable zip"):
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{path}: neither a folder nor a readable zip ({error})") from error

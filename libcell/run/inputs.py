@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from libcell.errors import DataError, MissingInput, PartlyDone, UsageFault
+from libcell.errors import DataError, MissingInput, PartlyDone, UsageFault, reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,8 +142,9 @@ class Inputs:
         path = Path(entry["path"])
         if "group" in entry:
             partial = entry.get("partial")
+            source = Source(path, entry["group"], Path(partial) if partial else None)
             self._growing.setdefault(path, False)
-            yield Source(path, entry["group"], Path(partial) if partial else None)
+            yield source
             return
         if path in self._growing:
             self._growing[path] = True
@@ -199,8 +200,9 @@ def mark(role: str, paths: list[Path]) -> dict[str, Any]:
 def _schema_of(path: Path) -> str | None:
     for name in ("zarr.json", "model.json"):
         if (path / name).is_file():
-            content = json.loads((path / name).read_text())
-            found = content.get("attributes", content).get("schema")
+            with reading(path / name):
+                content = json.loads((path / name).read_text())
+                found = content.get("attributes", content).get("schema")
             return str(found) if found else None
     if path.suffix == ".parquet":
         from libcell.data import tables
@@ -222,9 +224,11 @@ def _groups(path: Path, kind: str) -> list[str]:
 def _parse(line: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
-        if isinstance(entry["path"], str) and isinstance(entry["schema"], str):
+        told = [entry[k] for k in ("path", "schema")]
+        told += [v for k in ("group", "partial") if (v := entry.get(k, "")) is not None]
+        if all(isinstance(v, str) and "\0" not in v for v in told):
             return entry
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise DataError(f"standard input: not a record with schema and path: {line[:80]}")
 

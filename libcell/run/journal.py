@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from libcell.errors import reading
+
 
 class Journal:
     """Finished blocks by phase and key, with the small result each returned.
@@ -25,9 +27,10 @@ class Journal:
     def _read(self, path: Path) -> None:
         whole = path.read_bytes()
         end = whole.rfind(b"\n") + 1
-        for line in whole[:end].splitlines():
-            entry = json.loads(line)
-            self._done[entry["phase"], entry["key"]] = entry["result"]
+        with reading(path, "damaged; use --force to start over"):
+            for line in whole[:end].splitlines():
+                entry = json.loads(line)
+                self._done[entry["phase"], entry["key"]] = entry["result"]
         if end < len(whole):
             os.truncate(path, end)  # a kill meanwhile loses no line
 

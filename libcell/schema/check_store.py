@@ -8,7 +8,7 @@ import numpy as np
 import zarr
 import zarr.storage
 
-from libcell.errors import DataError
+from libcell.errors import DataError, reading, short
 from libcell.schema.check_table import check_parquet
 from libcell.schema.stores import STORES
 from libcell.schema.versions import require
@@ -36,10 +36,20 @@ def check_zarr(path: Path, *kinds: str) -> list[Violation]:
     except DataError as error:
         return [Violation(str(path), str(error))]
     except Exception as error:  # noqa: BLE001  zarr raises a dozen kinds for a broken store
-        return [Violation(str(path), f"not a readable zarr store ({error})")]
+        return [Violation(str(path), f"not a readable zarr store ({short(error)})")]
     found = of_model(STORES[name], attributes, f"{path}/zarr.json:attributes")
     if found:
         return found
+    try:
+        return _check_inside(path, root, name, attributes)
+    except Exception as error:  # noqa: BLE001  zarr raises as many for broken arrays
+        return [Violation(str(path), f"not a whole zarr store ({short(error)})")]
+
+
+def _check_inside(
+    path: Path, root: zarr.Group, name: str, attributes: dict[str, Any]
+) -> list[Violation]:
+    """Violations of what the root, which is valid, says is there."""
     if name == "crops":
         return _check_crops(path, root, attributes)
     if name == "explain":
@@ -184,10 +194,11 @@ def _check_members(table: Path, index: Path) -> list[Violation]:
 def check_folder(path: Path, card: str, name: str) -> list[Violation]:
     """A model or track store: its card, and the files it must hold."""
     try:
-        attributes = json.loads((path / card).read_text())
-        attributes = attributes.get("attributes", attributes)
-    except (OSError, json.JSONDecodeError) as error:
-        return [Violation(str(path / card), f"cannot be read ({error})")]
+        with reading(path / card):
+            attributes = json.loads((path / card).read_text())
+            attributes = attributes.get("attributes", attributes)
+    except DataError as error:
+        return [Violation(str(path / card), str(error))]
     found = of_model(STORES[name], attributes, str(path / card))
     if name == "model" and not any((path / f).exists() for f in
                                    ("model.safetensors", "model.txt", "fold-0")):

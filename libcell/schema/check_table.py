@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from libcell.errors import DataError
+from libcell.errors import DataError, reading
 from libcell.schema.arrow import arrow_schema
 from libcell.schema.records import Provenance
 from libcell.schema.tables import TABLES, Table
@@ -23,17 +24,17 @@ SUM_TOLERANCE = 1e-6
 def check_parquet(path: Path, *kinds: str) -> list[Violation]:
     """Every violation in a Parquet file; `kinds` narrows what it may be."""
     try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        return [Violation(str(path), f"not a readable Parquet file ({str(error).splitlines()[0]})")]
-    metadata = file.schema_arrow.metadata or {}
-    mark = metadata.get(b"schema", b"").decode() or None
-    try:
-        name = require(mark, *(kinds or TABLES), where="schema")
+        with reading(path, "not a readable Parquet file"):
+            file = pq.ParquetFile(path)
+            metadata = file.schema_arrow.metadata or {}
+            mark = metadata.get(b"schema", b"").decode(errors="replace") or None
+            name = require(mark, *(kinds or TABLES), where="schema")
+            table = file.read()
+            table.validate(full=True)
     except DataError as error:
         return [Violation(str(path), str(error))]
     found = of_provenance(metadata.get(b"provenance"), str(path))
-    return found + check_table(file.read(), name, str(path))
+    return found + check_table(table, name, str(path))
 
 
 def of_provenance(raw: bytes | None, place: str) -> list[Violation]:
@@ -42,7 +43,7 @@ def of_provenance(raw: bytes | None, place: str) -> list[Violation]:
         return [Violation(place, "provenance is missing")]
     try:
         value = json.loads(raw)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return [Violation(f"{place}:provenance", "is not JSON")]
     return of_model(Provenance, value, f"{place}:provenance")
 
@@ -50,6 +51,9 @@ def of_provenance(raw: bytes | None, place: str) -> list[Violation]:
 def check_table(table: pa.Table, name: str, place: str) -> list[Violation]:
     """Every violation in an Arrow table of kind `name`."""
     model = TABLES[name]
+    twice = sorted(n for n, count in Counter(table.column_names).items() if count > 1)
+    if twice:
+        return [Violation(f"{place}:{n}", "stands in it twice") for n in twice]
     found: list[Violation] = []
     for field in arrow_schema(name):
         if field.name not in table.column_names:

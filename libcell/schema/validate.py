@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from libcell.errors import DataError, reading
 from libcell.schema.check_store import check_folder, check_zarr
 from libcell.schema.check_table import check_parquet, check_table
 from libcell.schema.records import Provenance, Record
@@ -45,9 +46,10 @@ def _validate_bundle(path: Path) -> list[Violation]:
 
 def _validate_json(path: Path) -> list[Violation]:
     try:
-        value = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        return [Violation(str(path), f"is not JSON ({error})")]
+        with reading(path, "is not JSON"):
+            value = json.loads(path.read_text())
+    except DataError as error:
+        return [Violation(str(path), str(error))]
     return validate_json(value, str(path))
 
 

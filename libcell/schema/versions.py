@@ -2,6 +2,7 @@
 
 from libcell.errors import DataError
 
+LONGEST = 9  # digits of a version
 FILES = "files"  # what other programs write and read
 MAJOR = {
     # tables
@@ -51,8 +52,9 @@ def shown(name: str) -> str:
 def split_tag(text: object) -> tuple[str, int]:
     """Name and major version of a schema string; DataError if it is not one."""
     name, _, major = str(text).partition("/")
-    if not name or not major.split(".")[0].isdigit():
-        raise DataError(f"{text!r} is not a schema string such as 'features/1'")
+    first = major.split(".")[0]
+    if not name or not (first.isascii() and first.isdigit()) or len(first) > LONGEST:
+        raise DataError(f"{str(text)[:80]!r} is not a schema string such as 'features/1'")
     return name, int(major.split(".")[0])
 
 

@@ -7,10 +7,11 @@ from PIL import Image as Pillow
 
 from libcell.data.image import ALL, About
 from libcell.data.readers.samples import sample_names
-from libcell.errors import DataError
+from libcell.errors import DataError, reading
 
 Pillow.MAX_IMAGE_PIXELS = None  # whole-slide exports are larger than Pillow's guess at a bomb
 MAX_PIXELS = 2**31
+DENSEST = 4096  # pixels that a byte of a file may stand for; PNG comes to 1032 of one colour
 MODES = {"1": "L", "P": "RGB", "LA": "L", "RGBA": "RGB", "CMYK": "RGB", "YCbCr": "RGB",
          "PA": "RGB"}
 DTYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
@@ -43,25 +44,21 @@ class Picture:
         return self._pixels[c : c + 1, y, x]
 
     def _decode(self) -> np.ndarray:
-        try:
-            with Pillow.open(self._path) as picture:
-                mode = MODES.get(picture.mode)
-                values = np.asarray(picture.convert(mode) if mode else picture)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"{self._path}: cannot be decoded ({error})") from error
+        with reading(self._path, "cannot be decoded"), Pillow.open(self._path) as picture:
+            mode = MODES.get(picture.mode)
+            values = np.asarray(picture.convert(mode) if mode else picture)
         flat = values[..., np.newaxis] if values.ndim == 2 else values
         return np.ascontiguousarray(np.moveaxis(flat, -1, 0)).astype(self.about.dtype, copy=False)
 
 
 def open_file(path: Path) -> list[Picture]:
     """The picture in a file, its header checked."""
-    try:
-        with Pillow.open(path) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise DataError(f"{path}: {width} x {height} pixels are more than a picture holds")
-            return [Picture(path, picture.mode, width, height)]
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: not a readable picture ({error})") from error
+    with reading(path, "not a readable picture"), Pillow.open(path) as picture:
+        width, height = picture.size
+        samples = width * height * len(picture.getbands())
+        if samples > MAX_PIXELS:
+            raise DataError(f"{path}: {width} x {height} pixels are more than a picture holds")
+        if samples > DENSEST * max(path.stat().st_size, 1):
+            raise DataError(f"{path}: {width} x {height} pixels cannot be in "
+                            f"{path.stat().st_size} bytes")
+        return [Picture(path, picture.mode, width, height)]

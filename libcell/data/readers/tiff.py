@@ -17,6 +17,7 @@ from libcell.data.readers.samples import sample_names
 from libcell.errors import DataError
 
 PER_UM = {"MICROMETER": 1.0, "CENTIMETER": 1e-4, "MILLIMETER": 1e-3, "INCH": 1 / 25400}
+DENSEST = 2**16  # bytes of pixels that a byte of a file may stand for; zstd comes to 32768
 KNOWN = {"T": "t", "C": "c", "Z": "z", "Y": "y", "X": "x", "S": "s"}
 
 
@@ -119,6 +120,9 @@ def _check_complete(path: Path, series: Any) -> None:
             raise DataError(f"{path}: page {page.index} has no pixels")
         if max(ends) > size:
             raise DataError(f"{path}: cut short: has {size} bytes, needs {max(ends)}")
+        if page.nbytes > DENSEST * size:
+            raise DataError(f"{path}: page {page.index} of {page.nbytes} bytes cannot be in the "
+                            f"{size} of the file")
 
 
 def _check_axes(path: Path, series: Any, given: str) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 
-from libcell.errors import DataError
+from libcell.data import codecs
+from libcell.errors import DataError, reading
 from libcell.extract.graphs.units import Steps, assumed, frames, pixels
 
 EDGES = "edges"  # `--track-id edges`: tracks are what the edges make
@@ -48,8 +50,13 @@ class Nodes:
 
 def load(path: Path, names: Names, steps: Steps) -> Nodes:
     """Read a graph. DataError names what it lacks, or has too much of."""
-    where = str(path)
     reader = _open(path)
+    with reading(path, "not a graph of cells"):
+        return _nodes(reader, path, names, steps)
+
+
+def _nodes(reader: Any, path: Path, names: Names, steps: Steps) -> Nodes:
+    where = str(path)
     metadata, there = reader.metadata, reader.node_prop_names
     axes = _axes(metadata, there, where)
     own = metadata.extra.get("libcell")
@@ -74,37 +81,29 @@ def _open(path: Path) -> Any:
     """The library's reader; it warns of units that it does not know, which is our business."""
     from geff import GeffReader
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return GeffReader(path)
-    except Exception as error:
-        raise DataError(f"{path}: not a readable geff graph ({_first(error)})") from error
+    with reading(path, "not a readable geff graph"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, node in zarr.open_group(str(path), mode="r").members(max_depth=None):
+            if isinstance(node, zarr.Array):
+                codecs.require_safe(node, f"{path}/{name}")
+        return GeffReader(path)
 
 
 def _arrays(reader: Any, wanted: list[str], path: Path) -> Any:
     """Properties by name, node ids, edges, and the edges' score."""
-    try:
+    with reading(path, "cannot be decoded"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         reader.read_node_props(wanted)
         reader.read_edge_props([n for n in reader.edge_prop_names if n == "score"])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = reader.build()
-    except Exception as error:
-        raise DataError(f"{path}: cannot be decoded ({_first(error)})") from error
-    props = {n: (p["values"], p["missing"]) for n, p in found["node_props"].items()}
-    edges = np.asarray(found["edge_ids"]).reshape(-1, 2)
-    score = np.full(len(edges), np.nan)
-    if "score" in found["edge_props"]:
-        given = found["edge_props"]["score"]
-        score = given["values"].astype(np.float64)
-        score[given["missing"] if given["missing"] is not None else slice(0)] = np.nan
-    return props, np.asarray(found["node_ids"]), edges, score
-
-
-def _first(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
+        found = reader.build()
+        props = {n: (p["values"], p["missing"]) for n, p in found["node_props"].items()}
+        edges = np.asarray(found["edge_ids"]).reshape(-1, 2)
+        score = np.full(len(edges), np.nan)
+        if "score" in found["edge_props"]:
+            given = found["edge_props"]["score"]
+            score = given["values"].astype(np.float64)
+            score[given["missing"] if given["missing"] is not None else slice(0)] = np.nan
+        return props, np.asarray(found["node_ids"]), edges, score
 
 
 # -- names -------------------------------------------------------------------------------------

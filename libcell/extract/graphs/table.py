@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from libcell.data import tables, tracks
-from libcell.errors import DataError, UsageFault
+from libcell.errors import DataError, UsageFault, reading
 from libcell.extract.graphs.source import Nodes
 from libcell.extract.kernels import forest
 
@@ -30,7 +30,9 @@ def table_of(nodes: Nodes, image: str | None, compartment: str, name: str) -> pa
         **{n: v[order] for n, v in nodes.places.items() if n != "z"},
         "score": pa.array(score[order], from_pandas=True),
     }
-    columns |= _told(nodes, field, order, image) if nodes.own else {
+    with reading(nodes.where, "not a whole graph of libcell"):
+        own = _told(nodes, field, order, image) if nodes.own else None
+    columns |= own or {
         "Metadata_Image": [image or name] * len(order),
         "Metadata_Compartment": [compartment] * len(order), "node_id": nodes.ids[order]}
     if "z" in nodes.places:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from libcell.data import tracks
-from libcell.errors import DataError
+from libcell.errors import DataError, reading
 from libcell.track.foreign.nodes import table_of_edges
 
 VERSION = "7.13.2"
@@ -83,10 +83,8 @@ def _write_tracks(model: Xml.Element, table: pa.Table) -> None:
 
 def read(path: Path) -> pa.Table:
     """Table `links` of a file; spots that TrackMate hides are left out with their links."""
-    try:
+    with reading(path, "not a readable XML file"):
         root = Xml.parse(path).getroot()
-    except Xml.ParseError as error:
-        raise DataError(f"{path}: not a readable XML file ({error})") from error
     spots = [s for s in root.iter("Spot") if s.get("VISIBILITY", "1") != "0"]
     if root.tag != "TrackMate" or root.find("Model/AllSpots") is None:
         raise DataError(f"{path}: not a file of TrackMate (no TrackMate/Model/AllSpots)")

@@ -1,0 +1,139 @@
+"""What zarr's chunks may be packed in, and how much a chunk may unpack to.
+
+A few kilobytes of zstd or gzip can say that they are gigabytes, so both are unpacked here only as
+far as the chunk goes; and a filter that unpickles what it finds is never asked. Importing this
+module makes zarr-python use it; what is written stays the same. Blosc's chunks cannot say more than
+2 GiB.
+"""
+
+import zlib
+from typing import Any
+
+import numcodecs
+import numpy as np
+import zarr
+from zarr.codecs import GzipCodec, ZstdCodec
+from zarr.core.array_spec import ArraySpec
+from zarr.core.buffer import Buffer
+from zarr.registry import register_codec
+
+from libcell.errors import DataError
+
+LARGEST = 2**31  # bytes that one chunk may be
+OBJECTS = ("pickle", "json2", "msgpack2", "categorize")  # of Python's objects, not of numbers
+MAGIC = b"\x28\xb5\x2f\xfd"
+HEAD = 18  # bytes of a zstd frame that may tell its size
+SIZES = (0, 2, 4, 8)  # bytes of a zstd frame's size, by its flag
+
+
+class Zstd(ZstdCodec):
+    """zarr's, for frames that do not say more than their chunk holds."""
+
+    def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
+        _require_fits(_told(chunk_bytes[:HEAD].to_bytes()), chunk_spec)
+        return super()._decode_sync(chunk_bytes, chunk_spec)
+
+
+class Gzip(GzipCodec):
+    """zarr's, but that it stops where the chunk does."""
+
+    def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
+        plain = _unpacked(chunk_bytes.to_bytes(), _size(chunk_spec) + 1)
+        _require_fits(len(plain), chunk_spec)
+        return chunk_spec.prototype.buffer.from_bytes(plain)
+
+
+def _told(head: bytes) -> int:
+    """What a zstd frame says that it unpacks to (RFC 8878, 3.1.1); -1 where it says nothing."""
+    if len(head) < 6 or not head.startswith(MAGIC):
+        return -1
+    flags = head[4]
+    single, size = flags >> 5 & 1, SIZES[flags >> 6]
+    if not size and not single:
+        return -1
+    at = 5 + (0 if single else 1) + SIZES[flags & 3] // 2 + (flags & 3 == 1)
+    value = int.from_bytes(head[at : at + (size or 1)], "little")
+    return value + 256 if size == 2 else value
+
+
+def _size(spec: ArraySpec) -> int:
+    return int(np.prod(spec.shape, dtype=object)) * spec.dtype.to_native_dtype().itemsize + 2**16
+
+
+def _require_fits(found: int, spec: ArraySpec) -> None:
+    if found > _size(spec):
+        raise DataError(f"a chunk that unpacks to {found} bytes, more than it holds")
+
+
+def require_plain(array: zarr.Array, where: str) -> None:
+    """DataError unless an array is of numbers, its chunks of a size that can be held."""
+    if array.dtype.kind not in "buif":
+        raise DataError(f"{where}: is an array of {array.dtype}, not of numbers")
+    require_safe(array, where)
+
+
+def require_safe(array: zarr.Array, where: str) -> None:
+    """DataError where reading an array would take too much memory, or run code."""
+    chunk = int(np.prod(array.chunks, dtype=object)) * array.dtype.itemsize
+    if chunk > LARGEST:
+        raise DataError(f"{where}: its chunks are of {chunk} bytes; more than {LARGEST} cannot be "
+                        "read at once (write it again in smaller chunks)")
+    for codec in _old_codecs(array):
+        if codec.codec_id in OBJECTS:
+            raise DataError(f"{where}: is packed with {codec.codec_id}, which could run code")
+
+
+def _old_codecs(array: zarr.Array) -> list[Any]:
+    """Filters and compressor of an array of zarr's format 2."""
+    about = array.metadata
+    found = [*(getattr(about, "filters", None) or ()), getattr(about, "compressor", None)]
+    return [c for c in found if isinstance(c, numcodecs.abc.Codec)]
+
+
+class _Old:
+    """A compressor of format 2 that stops at LARGEST; `buf` are bytes, so is what comes back."""
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        plain = _unpacked(buf, LARGEST)
+        if out is None:
+            return plain
+        memoryview(out).cast("B")[: len(plain)] = plain
+        return out
+
+
+class OldZlib(_Old, numcodecs.Zlib):
+    """numcodecs', bounded."""
+
+
+class OldGzip(_Old, numcodecs.GZip):
+    """numcodecs', bounded."""
+
+
+class OldZstd(numcodecs.Zstd):
+    """numcodecs', bounded."""
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        told = _told(bytes(memoryview(buf)[:HEAD]))
+        if told > LARGEST:
+            raise DataError(f"a chunk that unpacks to {told} bytes")
+        return super().decode(buf, out)
+
+
+def _unpacked(packed: Any, most: int) -> bytes:
+    """What zlib's or gzip's data unpack to, or at least `most` bytes of it."""
+    parts, rest, size = [], bytes(packed), 0
+    while rest and size < most:
+        packer = zlib.decompressobj(wbits=47)  # either head
+        parts.append(packer.decompress(rest, most - size))
+        size += len(parts[-1])
+        if size < most and not packer.eof:
+            raise DataError("a chunk that is cut short")
+        rest = packer.unused_data
+    return b"".join(parts)
+
+
+for _kind in (OldZstd, OldZlib, OldGzip):
+    numcodecs.register_codec(_kind)
+register_codec("zstd", Zstd)
+register_codec("gzip", Gzip)
+zarr.config.set({"codecs.zstd": f"{__name__}.Zstd", "codecs.gzip": f"{__name__}.Gzip"})
