@@ -214,7 +214,13 @@ def _write_labels(
     about: About,
 ) -> dict[str, Any]:
     """The reference's label images over the region that both rounds have seen, without the
-    cells that reach out of it or were lost in between; `seen` is what was compared (Z,Y,X)."""
+    cells that reach out of it or were lost in between; `seen` is what was compared (Z,Y,X).
+
+    Nucleus, cell and cytoplasm of one number stay or go together.
+    """
+    import numpy as np
+
+    from libcell.align.kernels import lost
     from libcell.align.stores import films
     from libcell.data import digests, labels
 
@@ -223,33 +229,31 @@ def _write_labels(
     levels = labels.create(root.parent / films.LABELS, about, compartments, f"../{films.IMAGE}")
     still = seen[0][move.planes[0], move.region[0], move.region[1]]
     moved = move.apply(seen[1][move.planes[1]], like)
+    masks = {c: labels.read_frame(place, c, 0) for c in compartments}
+    whole = lost.together(list(masks.values()))
     left, seals, n = [], [], 0
-    for compartment in compartments:
-        masks = labels.read_frame(place, compartment, 0)
-        kept, gone, total = _drop(masks, move, still, moved, given.min_kept)
+    for compartment, own in masks.items():
+        gone = _gone(own if whole is None else whole, move, still, moved, given.min_kept)
+        ids = np.unique(own[own > 0])
+        out = [int(k) for k in ids if int(k) in gone]
+        kept = own[move.planes[0], move.region[0], move.region[1]]
+        kept = np.where(np.isin(kept, np.array(out, own.dtype)), 0, kept).astype(own.dtype)
         seals.append(films.write_planes(levels[compartment], 0, 0, kept, mean=False))
-        left += [(place.path.name, f"{compartment}:{k}", reason) for k, reason in gone]
-        n += total
+        left += [(place.path.name, f"{compartment}:{k}", gone[k]) for k in out]
+        n += ids.size
     return {"compartments": compartments, "digest": digests.of_json(seals), "left": left, "n": n}
 
 
-def _drop(
-    masks: Any, move: Move, seen: Any, moved: Any, min_kept: float
-) -> tuple[Any, list[tuple[int, str]], int]:
-    """Labels (Z,Y,X) cut to the region; the ids left out with the reason; ids before."""
-    import numpy as np
-
+def _gone(masks: Any, move: Move, seen: Any, moved: Any, min_kept: float) -> dict[int, str]:
+    """Of labels (Z,Y,X) the ids that are left out, with the reason."""
     from libcell.align.kernels import lost
 
-    total = np.unique(masks[masks > 0]).size
     part = (move.planes[0], *move.region)
     gone = {int(k): "not wholly in both rounds" for k in lost.cut_labels(masks, part)}
-    kept = masks[part]
-    for k, fraction in zip(*lost.kept_fractions(kept, seen, moved)):
+    for k, fraction in zip(*lost.kept_fractions(masks[part], seen, moved)):
         if fraction < min_kept:  # nan is not
             gone.setdefault(int(k), f"lost between the rounds: {fraction:.0%} of its stain is left")
-    clean = np.where(np.isin(kept, np.array(list(gone), masks.dtype)), 0, kept)
-    return clean.astype(masks.dtype, copy=False), sorted(gone.items()), total
+    return gone
 
 
 def plan(inputs: Inputs, options: Options) -> dict[str, Any]:

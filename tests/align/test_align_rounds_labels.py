@@ -90,6 +90,44 @@ def test_a_cell_at_the_new_border_is_cut_on_that_side_alone(tmp_path):
                                   np.where(np.isin(masks, (2, 3)), masks, 0)[10:, :-8])
 
 
+def compartments_kept(folder):
+    """Numbers left in each label image."""
+    store = folder / "both.bundle" / "labels.ome.zarr"
+    found = {c: labels.read_frame(Source(store, "A/01/0"), c, 0)
+             for c in ("nuclei", "cells", "cytoplasm")}
+    return {c: set(np.unique(m).tolist()) - {0} for c, m in found.items()}
+
+
+def test_nucleus_cell_and_cytoplasm_go_together(tmp_path):
+    """Cytoplasm has no stain to lose, and a nucleus may lie inside where its cell is cut."""
+    made = simulate_rounds(2, (150, 180), 14, shift=(11.0, -6.5), lost_fraction=0.15)
+    write(tmp_path, made)
+    nuclei, cells = made.round1.nuclei, made.round1.cells
+    every = {"nuclei": nuclei, "cells": cells, "cytoplasm": np.where(nuclei > 0, 0, cells)}
+    write_labels(tmp_path / "n.labels.ome.zarr",
+                 {"A/01/0": {c: m[None, None] for c, m in every.items()}})
+    align(tmp_path)
+    kept = compartments_kept(tmp_path)
+    row = pq.read_table(tmp_path / "both.bundle" / "transforms.parquet").to_pylist()[0]
+    right = seen_wholly(cells, [-row["dy"], -row["dx"]]) - set(made.lost)
+    assert kept["nuclei"] == kept["cells"] == kept["cytoplasm"] == right
+    assert right < seen_wholly(nuclei, [-row["dy"], -row["dx"]]) - set(made.lost)
+
+
+def test_label_images_of_different_numbers_are_judged_apart(tmp_path):
+    made = simulate_rounds(2, (150, 180), 14, shift=(11.0, -6.5), lost_fraction=0.15)
+    write(tmp_path, made)
+    nuclei, cells = made.round1.nuclei, made.round1.cells
+    other = np.where(cells > 0, cells.max() + 1 - cells, 0)
+    write_labels(tmp_path / "n.labels.ome.zarr", {"A/01/0": {
+        "nuclei": nuclei[None, None], "cells": other[None, None],
+        "cytoplasm": other[None, None]}})
+    align(tmp_path)
+    row = pq.read_table(tmp_path / "both.bundle" / "transforms.parquet").to_pylist()[0]
+    assert compartments_kept(tmp_path)["nuclei"] == (
+        seen_wholly(nuclei, [-row["dy"], -row["dx"]]) - set(made.lost))
+
+
 def test_none_is_lost_where_none_is_asked_to_be(tmp_path):
     made = simulate_rounds(5, (200, 300), 24, shift=(0.0, 0.0), lost_fraction=0.15)
     nuclei = write(tmp_path, made)

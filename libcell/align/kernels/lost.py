@@ -1,7 +1,20 @@
 """Cells that were there in one round and are not, or not wholly, in the next."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from skimage.filters import threshold_otsu
+
+
+def together(masks: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The label images (Z,Y,X) of several compartments in one, where each pixel has the number
+    of what it belongs to; None where they have different numbers for one pixel."""
+    whole = np.zeros_like(masks[0])
+    for one in masks:
+        if ((whole > 0) & (one > 0) & (whole != one)).any():
+            return None
+        whole = np.where(whole > 0, whole, one)
+    return whole
 
 
 def cut_labels(labels: np.ndarray, part: tuple[slice, slice, slice]) -> np.ndarray:
