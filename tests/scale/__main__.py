@@ -1,6 +1,6 @@
 """`make scale`: the whole pipeline on 1, 10, 100 and 1000 fields of view, and how its cost grows.
 
-    python -m tests.scale [--fields 1,10,100,1000] [--commands measure,lap] [--figures FILE]
+    python -m tests.scale [--fields 1,10,100,1000] [--commands measure,lap] [--scratch FOLDER]
 
 A line falls short where time grows faster than the fields do, where memory grows at all of a
 command that works field by field, or where a field costs more files than it should. Tables are
@@ -9,10 +9,12 @@ grows too fast there shows only when they are large.
 """
 
 import argparse
+import contextlib
 import json
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,20 +24,22 @@ from tests.scale import fields, verdict
 from tests.scale.costs import Cost, cost
 from tests.scale.steps import FILM, PLATE, STORES, TABLE, Step
 
-Figures = dict[Step, dict[int, Cost]]
-
 
 def main() -> int:
     """Measure, print the table; 1 where a line falls short."""
     given = _arguments()
-    figures: Figures = {}
-    with tempfile.TemporaryDirectory(prefix="libcell-scale-", dir=given.scratch) as scratch:
-        _measure(given, Path(scratch), figures)
-    if given.figures:
-        given.figures.write_text(json.dumps(
-            {s.name: {n: asdict(c) for n, c in some.items()} for s, some in figures.items()}))
-    lines = [verdict.judge(s, found) for s, found in figures.items() if _asked(s, given.commands)]
+    with contextlib.ExitStack() as stack:
+        folder = given.scratch or Path(stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="libcell-scale-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = Figures(folder / "figures.json")
+        _measure(given, folder, figures)
+    lines = [verdict.judge(s, figures.of(s)) for s in PLATE + TABLE + STORES + FILM
+             if _asked(s, given.commands)]
     Console(width=max(Console().width, 170)).print(verdict.table(lines))
+    for line in lines:
+        for miss in line.misses:
+            print(f"MISS {line.step.command} ({line.step.name}): {miss}")
     return int(any(line.misses for line in lines))
 
 
@@ -47,8 +51,8 @@ def _arguments() -> argparse.Namespace:
                         help="only steps whose command or name holds one of these, and what they "
                         "need")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--scratch", type=Path, help="folder for what is made [the system's]")
-    parser.add_argument("--figures", type=Path, help="write what was measured as JSON")
+    parser.add_argument("--scratch", type=Path, help="folder where all that is made stays, and the "
+                        "figures; a run that was ended goes on there [a temporary one]")
     given = parser.parse_args()
     if len(given.fields) < 3:
         parser.error("--fields: growth is fitted through three sizes; give three or more")
@@ -70,32 +74,62 @@ def _needed(steps: tuple[Step, ...], commands: list[str]) -> tuple[Step, ...]:
     return tuple(reversed(kept))
 
 
+class Figures:
+    """Costs by command and size, kept in a file as they come."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        known = json.loads(path.read_text()) if path.exists() else {}
+        self._known = {name: {int(n): Cost(**cost) for n, cost in some.items()}
+                       for name, some in known.items()}
+
+    def of(self, step: Step) -> dict[int, Cost]:
+        """Those of one command."""
+        return self._known.setdefault(step.name, {})
+
+    def add(self, step: Step, n: int, found: Cost) -> None:
+        """Note one and keep all."""
+        self.of(step)[n] = found
+        self._path.write_text(json.dumps({name: {n: asdict(c) for n, c in some.items()}
+                                          for name, some in self._known.items()}))
+
+
 def _measure(given: argparse.Namespace, scratch: Path, figures: Figures) -> None:
     """Every chain at every size; costs into `figures`, line by line to stderr."""
     plate = _needed(PLATE + TABLE + STORES, given.commands)
     tables = tuple(s for s in plate if s in TABLE)
     film = _needed(FILM, given.commands)
     most = given.fields[-1]
-    for n in given.fields if plate else ():
-        folder = scratch / f"plate-{n}"
-        fields.write_plates(folder / "raw", n)
-        _run(plate, folder, n, given.workers, figures)
+    for n in given.fields:
+        if plate:
+            _made(scratch / f"plate-{n}" / "raw", fields.write_plates, n)
+            _run(plate, scratch / f"plate-{n}", n, given.workers, figures)
+        if film:
+            _made(scratch / f"film-{n}" / "raw", fields.write_films, n)
+            _run(film, scratch / f"film-{n}", n, given.workers, figures)
     if tables:
-        (scratch / "tables").mkdir()
-        fields.repeat(scratch / f"plate-{most}" / "f.parquet", scratch / "tables" / "f.parquet", 10)
+        measured = scratch / f"plate-{most}" / "f.parquet"
+        _made(scratch / "tables" / "f.parquet", lambda to, n: fields.repeat(measured, to, n), 10)
         _run(tables, scratch / "tables", 10 * most, given.workers, figures)
-    for n in given.fields if film else ():
-        folder = scratch / f"film-{n}"
-        fields.write_films(folder / "raw", n)
-        _run(film, folder, n, given.workers, figures)
+
+
+def _made(path: Path, make: Callable[[Path, int], None], n: int) -> None:
+    """Make raw data unless they are there, whole or not at all."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    make(partial, n)
+    partial.rename(path)
 
 
 def _run(steps: Iterable[Step], folder: Path, n: int, workers: int, figures: Figures) -> None:
     for step in steps:
-        if n < step.fewest:
+        if n < step.fewest or (n in figures.of(step) and (folder / step.makes).exists()):
             continue
-        found = cost(f"{step.line} -q -j {workers}", folder, step.makes)
-        figures.setdefault(step, {})[n] = found
+        found = cost(f"{step.line} -q --force -j {workers}", folder, step.makes)
+        figures.add(step, n, found)
         print(f"{n:8} {step.name:12} {found.wall:8.1f} s {found.cpu:8.1f} s CPU "
               f"{found.memory / 1e6:7.0f} MB {found.files:8} files", file=sys.stderr, flush=True)
 

@@ -31,10 +31,10 @@ PLATE = (
          "--layout raw/layout.csv -o x.ome.zarr", "x.ome.zarr", files=21),
     Step("nuclei", "cell-segment threshold x.ome.zarr -c DNA -o n.labels.ome.zarr",
          "n.labels.ome.zarr", files=16),
-    Step("crops", "cell-crop cells n.labels.ome.zarr --images x.ome.zarr --size 32 "
-         "-o c.crops.zarr", "c.crops.zarr"),
     Step("features", "cell-feat measure n.labels.ome.zarr --images x.ome.zarr -o f.parquet",
          "f.parquet"),
+    Step("crops", "cell-crop cells n.labels.ome.zarr --images x.ome.zarr --size 32 "
+         "--table f.parquet -o c.crops.zarr", "c.crops.zarr", holds=True),
     Step("embeddings", "cell-feat embed c.crops.zarr --backbone lcnet_050 --untrained --size 32 "
          "--device cpu -o e.parquet", "e.parquet"),
     Step("network", "cell-train cnn c.crops.zarr --target Metadata_Compound --backbone lcnet_050 "
@@ -52,6 +52,10 @@ FILM = (
     Step("tracks", "cell-track lap n.labels.ome.zarr -o t.tracks", "t.tracks", holds=True),
     Step("sequences", "cell-crop sequences t.tracks --labels n.labels.ome.zarr --images x.ome.zarr "
          "--size 32 -o s.crops.zarr", "s.crops.zarr", holds=True),
+    Step("by track", "cell-track relabel t.tracks --labels n.labels.ome.zarr "
+         "-o r.labels.ome.zarr", "r.labels.ome.zarr", files=24, holds=True),
+    Step("compared", "cell-track score t.tracks --truth t.tracks -o ts.parquet", "ts.parquet",
+         holds=True),
 )
 
 TABLE = (

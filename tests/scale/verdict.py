@@ -34,13 +34,8 @@ class Line:
 
     @property
     def files(self) -> float:
-        """And folders, of one field."""
-        return self.last.files / max(self.costs)
-
-    @property
-    def size(self) -> float:
-        """Bytes of one field."""
-        return self.last.size / max(self.costs)
+        """And folders, of one more field."""
+        return per_field(*self.of("files"))
 
     def of(self, what: str) -> tuple[list[int], list[float]]:
         """Sizes, and the costs called `what` at them."""
@@ -88,7 +83,7 @@ def table(lines: list[Line]) -> Table:
 
 
 def _cells(line: Line, sizes: list[int]) -> Iterator[str]:
-    yield "MISS: " + ", ".join(line.misses) if line.misses else "ok"
+    yield "MISS" if line.misses else "ok"
     yield f"{line.step.command}: {line.step.name}"
     yield from (f"{line.costs[n].cpu:.1f}" if n in line.costs else "" for n in sizes)
     if len(line.costs) < 3:
@@ -98,7 +93,7 @@ def _cells(line: Line, sizes: list[int]) -> Iterator[str]:
     yield f"{line.last.memory / 1e6:.0f}"
     yield f"{line.memory:.2f}"
     yield f"{line.files:.1f}"
-    yield f"{line.size / 1000:.2f}"
-    growth = line.time if line.misses else 1.0
+    yield f"{per_field(*line.of('size')) / 1000:.2f}"
+    growth = line.time if any(m.startswith("time") for m in line.misses) else 1.0
     yield f"{at(MILLION, *line.of('cpu'), growth) / 3600:.1f}"
     yield f"{at(MILLION, *line.of('memory'), 1.0) / 1e9:.1f}"
