@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= $(or $(LIBCELL_TEST_DATA),../shared/data)
 
-.PHONY: install demo test check bench scale licences release schemas docs site clean examples
+.PHONY: install demo test check bench scale licences release schemas docs site clean examples engines
 
 install: .venv/installed
 
@@ -32,6 +32,16 @@ bench: install
 # every recipe of examples/ with its defaults, and what each must reach; half an hour on two cores
 examples: install
 	$(BIN)/python -m tests.recipes --data $(DATA) --output .examples
+
+# other people's workflow engines and linters, whose needs clash with ours: .engines/NAME
+engines: .engines/workflows/installed .engines/fractal/installed
+
+.engines/workflows/installed: WANTED := snakemake==9.27.1 nf-core==4.2.1
+.engines/fractal/installed: WANTED := fractal-server==2.18.5
+.engines/%/installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-compile $(WANTED)
+	touch $@
 
 # how the whole pipeline's time, memory and files grow with the number of fields of view
 scale: install

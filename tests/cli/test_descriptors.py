@@ -6,10 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hand_made import write_images, write_labels
-from skimage.draw import disk
 
 from libcell.cli import descriptors
 from libcell.data import tables
@@ -20,32 +17,16 @@ BIN = Path(sys.executable).parent
 GALAXY = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-def written(system, folder):
-    done = subprocess.run([sys.executable, "-m", "libcell.cli.descriptors", system, folder],
-                          capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def plate(folder, nuclei):
-    pixels = (nuclei > 0).astype("u2")[None, None, None] * 900 + 100
-    write_images(folder / "plate.ome.zarr", {"A/01/0": pixels}, ("DNA",))
-    write_labels(folder / "n.labels.ome.zarr", {"A/01/0": {"nuclei": nuclei[None, None]}})
-
-
-@pytest.fixture
-def nuclei():
-    labels = np.zeros((96, 96), np.uint32)
-    for number, centre in enumerate([(20, 20), (30, 70), (70, 40)], 1):
-        labels[disk(centre, 8)] = number
-    return labels
-
-
 def test_every_subcommand_has_a_descriptor_of_every_system():
-    assert descriptors.systems() == ["cwl", "galaxy"]
-    names = {s: [Path(n).stem for n, _ in descriptors.files(s)] for s in descriptors.systems()}
-    assert names["cwl"] == names["galaxy"]
-    assert {"cell-extract-coco", "cell-explain-report"} <= set(names["cwl"])
+    assert descriptors.systems() == ["cwl", "fractal", "galaxy", "nf-core"]
+    names = {s: [n for n, _ in descriptors.files(s)] for s in descriptors.systems()}
+    whole = [Path(n).stem for n in names["cwl"]]
+    assert {"cell-extract-coco", "cell-explain-report"} <= set(whole)
+    assert [Path(n).stem for n in names["galaxy"]] == whole
+    scripts = [Path(n).stem for n in names["fractal"] if n.startswith("libcell_tasks/cell_")]
+    assert scripts == [n.replace("-", "_") for n in whole]
+    processes = [Path(n).parent for n in names["nf-core"] if n.endswith("/main.nf")]
+    assert len(set(processes)) == len(whole)
 
 
 def test_cwltool_finds_every_tool_valid(tmp_path):
@@ -60,10 +41,9 @@ def test_cwltool_finds_every_tool_valid(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_cwl_workflow_measures_a_plate(tmp_path, nuclei):
-    plate(tmp_path, nuclei)
+def test_cwl_workflow_measures_a_plate(tmp_path, three_nuclei, written):
     shutil.copy(ROOT / "examples" / "cwl" / "plate.cwl", tmp_path)
-    written("cwl", tmp_path / "tools")
+    written("cwl", "tools")
     done = subprocess.run(
         [BIN / "cwltool", "--no-container", "--preserve-environment", "PATH", "plate.cwl",
          "--plate", "plate.ome.zarr", "--channel", "DNA"], cwd=tmp_path, capture_output=True,
@@ -84,24 +64,23 @@ for file in sys.argv[1:]:
 """
 
 
-def test_galaxy_finds_nothing_wrong(tmp_path):
+def test_galaxy_finds_nothing_wrong(written):
     """In a process of its own: what the linter imports warns of much that is not ours."""
-    files = sorted(written("galaxy", tmp_path).iterdir())
+    files = sorted(written("galaxy", "g").iterdir())
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", LINT, *files],
                           capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
 @GALAXY
-def test_galaxy_command_measures_a_tar(tmp_path, nuclei):
+def test_galaxy_command_measures_a_tar(tmp_path, three_nuclei, written):
     """The template as Galaxy fills it in, run by a shell."""
     from Cheetah.Template import Template
     from galaxy.tool_util.parser import get_tool_source
 
-    plate(tmp_path, nuclei)
     for name in ("plate.ome.zarr", "n.labels.ome.zarr"):
         subprocess.run(["tar", "-cf", f"{name}.dat", name], cwd=tmp_path, check=True)
-    source = get_tool_source(str(written("galaxy", tmp_path / "g") / "cell-feat-measure.xml"))
+    source = get_tool_source(str(written("galaxy", "g") / "cell-feat-measure.xml"))
     values = {"inputs": [Dataset(tmp_path / "n.labels.ome.zarr.dat", "tar")],
               "images": Dataset(tmp_path / "plate.ome.zarr.dat", "tar"),
               "output": tmp_path / "out.dat", "families": "shape,intensity", "partial_ok": ""}

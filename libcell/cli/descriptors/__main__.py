@@ -1,4 +1,4 @@
-"""`python -m libcell.cli.descriptors SYSTEM FOLDER`: a descriptor of every subcommand."""
+"""`python -m libcell.cli.descriptors SYSTEM FOLDER`: descriptors of all subcommands."""
 
 import argparse
 from pathlib import Path
@@ -12,9 +12,10 @@ def main() -> None:
     parser.add_argument("system", choices=descriptors.systems())
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
     for name, text in descriptors.files(given.system):
-        (given.folder / name).write_text(text)
+        path = given.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,20 @@ output, are the output `records`. As JSON, which is YAML too.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from libcell.cli.descriptors import flag, identifier, is_table, parameters
+from libcell.cli.descriptors import flag, identifier, is_file, parameters
 
-SUFFIX = ".cwl"
 KINDS = {"string": "string", "integer": "long", "number": "double", "boolean": "boolean"}
 ANYTHING = ["File", "Directory"]
 
 
-def text(method: dict[str, Any]) -> str:
-    """The tool of one described subcommand."""
-    return json.dumps(_tool(method), indent=2, ensure_ascii=False) + "\n"
+def files(methods: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """A tool per subcommand."""
+    for method in methods:
+        text = json.dumps(_tool(method), indent=2, ensure_ascii=False) + "\n"
+        yield f"{identifier(method)}.cwl", text
 
 
 def _tool(method: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def _output(output: dict[str, Any]) -> Any:
     kinds = [output, *output["also"]]
     if any(k["schema"] == "files" for k in kinds):
         return ANYTHING
-    found = sorted({"File" if is_table(k) else "Directory" for k in kinds}, reverse=True)
+    found = sorted({"File" if is_file(k) else "Directory" for k in kinds}, reverse=True)
     return found[0] if len(found) == 1 else found
 
 

@@ -4,14 +4,13 @@ A dataset of Galaxy's is one file. A store goes in and out as a tar of its folde
 that the folder had; a table as it is.
 """
 
-import re
+from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from libcell.cli.descriptors import flag, identifier, parameters
+from libcell.cli.descriptors import dois, flag, identifier, parameters
 
-SUFFIX = ".xml"
 PROFILE = "24.0"
 KINDS = {"string": "text", "integer": "integer", "number": "float", "boolean": "boolean"}
 FORMATS = "tar,parquet,tabular,csv,json,tiff,txt,data"
@@ -20,8 +19,13 @@ BRING = (r'bring() { mkdir -p "\$2" && if tar -tf "\$1" > /dev/null 2>&1; then '
          r'tar -xf "\$1" -C "\$2"; else ln -s "\$1" "\$2/data.\$3"; fi; }')
 
 
-def text(method: dict[str, Any]) -> str:
-    """The tool of one described subcommand."""
+def files(methods: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """A tool per subcommand."""
+    for method in methods:
+        yield f"{identifier(method)}.xml", _text(method)
+
+
+def _text(method: dict[str, Any]) -> str:
     tool = Element("tool", id=identifier(method).replace("-", "_"), name=method["command"],
                    version=f"{method['version']}+galaxy0", profile=PROFILE)
     SubElement(tool, "description").text = method["summary"].rstrip(".")
@@ -39,14 +43,12 @@ def text(method: dict[str, Any]) -> str:
                label="${tool.name} on ${on_string}")
     example = method["example"].replace("\n", "\n    ")
     SubElement(tool, "help").text = f"{method['summary']}\n\n::\n\n    {example}\n"
-    _cite(tool, method["paper"] or "")
+    _cite(tool, dois(method))
     ElementTree.indent(tool, "    ")
     return ElementTree.tostring(tool, encoding="unicode") + "\n"
 
 
-def _cite(tool: Element, paper: str) -> None:
-    found = re.findall(r"10\.\d{4,9}/[^\s,;()]+", paper)
-    found += [f"10.48550/arXiv.{n}" for n in re.findall(r"arXiv:(\d+\.\d+)", paper)]
+def _cite(tool: Element, found: list[str]) -> None:
     if found:
         citations = SubElement(tool, "citations")
         for doi in found:
