@@ -87,6 +87,7 @@ def run_command(room: str, about: str) -> NoReturn:
     """Run `cell-ROOM` with the process's arguments, and exit with its code."""
     name = f"cell-{room}"
     signal.signal(signal.SIGINT, _interrupt)
+    hush_libraries()
     code = run(room, about, sys.argv[1:])
     if code in (CLOSED_PIPE, INTERRUPTED):
         _leave_at_once(code)
@@ -98,6 +99,17 @@ def run_command(room: str, about: str) -> NoReturn:
         sys.stderr.write(f"{name}: standard output: {error.strerror}\n")
         _leave_at_once(75)
     sys.exit(code)
+
+
+def hush_libraries() -> None:
+    """What libraries log and warn of is for those who call them: what stops us they raise."""
+    import logging
+    import warnings
+
+    if logging.lastResort:  # prints what nobody else handles
+        logging.lastResort.setLevel(logging.CRITICAL + 1)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:

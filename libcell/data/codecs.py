@@ -1,9 +1,8 @@
-"""What zarr's chunks may be packed in, and how much a chunk may unpack to.
+"""How much a chunk of zarr's may unpack to.
 
 A few kilobytes of zstd or gzip can say that they are gigabytes, so both are unpacked here only as
-far as the chunk goes; and a filter that unpickles what it finds is never asked. Importing this
-module makes zarr-python use it; what is written stays the same. Blosc's chunks cannot say more than
-2 GiB.
+far as the chunk goes; blosc cannot say more than 2 GiB. Importing this module makes zarr-python use
+it; what is written stays the same.
 """
 
 import zlib
@@ -19,8 +18,7 @@ from zarr.registry import register_codec
 
 from libcell.errors import DataError
 
-LARGEST = 2**31  # bytes that one chunk may be
-OBJECTS = ("pickle", "json2", "msgpack2", "categorize")  # of Python's objects, not of numbers
+LARGEST = 2**30  # bytes that one chunk may be
 MAGIC = b"\x28\xb5\x2f\xfd"
 HEAD = 18  # bytes of a zstd frame that may tell its size
 SIZES = (0, 2, 4, 8)  # bytes of a zstd frame's size, by its flag
@@ -62,32 +60,22 @@ def _size(spec: ArraySpec) -> int:
 
 def _require_fits(found: int, spec: ArraySpec) -> None:
     if found > _size(spec):
-        raise DataError(f"a chunk that unpacks to {found} bytes, more than it holds")
+        raise ValueError(f"a chunk that unpacks to {found} bytes, more than it holds")
 
 
 def require_plain(array: zarr.Array, where: str) -> None:
     """DataError unless an array is of numbers, its chunks of a size that can be held."""
     if array.dtype.kind not in "buif":
         raise DataError(f"{where}: is an array of {array.dtype}, not of numbers")
-    require_safe(array, where)
+    require_moderate(array, where)
 
 
-def require_safe(array: zarr.Array, where: str) -> None:
-    """DataError where reading an array would take too much memory, or run code."""
+def require_moderate(array: zarr.Array, where: str) -> None:
+    """DataError where a chunk of an array would take too much memory."""
     chunk = int(np.prod(array.chunks, dtype=object)) * array.dtype.itemsize
     if chunk > LARGEST:
         raise DataError(f"{where}: its chunks are of {chunk} bytes; more than {LARGEST} cannot be "
                         "read at once (write it again in smaller chunks)")
-    for codec in _old_codecs(array):
-        if codec.codec_id in OBJECTS:
-            raise DataError(f"{where}: is packed with {codec.codec_id}, which could run code")
-
-
-def _old_codecs(array: zarr.Array) -> list[Any]:
-    """Filters and compressor of an array of zarr's format 2."""
-    about = array.metadata
-    found = [*(getattr(about, "filters", None) or ()), getattr(about, "compressor", None)]
-    return [c for c in found if isinstance(c, numcodecs.abc.Codec)]
 
 
 class _Old:
@@ -115,7 +103,7 @@ class OldZstd(numcodecs.Zstd):
     def decode(self, buf: Any, out: Any = None) -> Any:
         told = _told(bytes(memoryview(buf)[:HEAD]))
         if told > LARGEST:
-            raise DataError(f"a chunk that unpacks to {told} bytes")
+            raise ValueError(f"a chunk that unpacks to {told} bytes")
         return super().decode(buf, out)
 
 
@@ -127,7 +115,7 @@ def _unpacked(packed: Any, most: int) -> bytes:
         parts.append(packer.decompress(rest, most - size))
         size += len(parts[-1])
         if size < most and not packer.eof:
-            raise DataError("a chunk that is cut short")
+            raise ValueError("a chunk that is cut short")
         rest = packer.unused_data
     return b"".join(parts)
 

@@ -14,6 +14,7 @@ import zarr.storage
 from libcell.data import arrays, codecs, ngff
 from libcell.data.image import ALL, About, Image
 from libcell.errors import DataError, MissingInput, reading
+from libcell.schema import archives
 from libcell.schema.versions import split_tag
 
 Result = TypeVar("Result")
@@ -33,6 +34,7 @@ def open_root(path: Path) -> zarr.Group:
     with reading(path, "not a readable zarr store"):
         store: Any = str(path)
         if path.suffix == ".zip":
+            archives.require_moderate(path)
             store = zarr.storage.ZipStore(path, mode="r")
         return zarr.open_group(store, mode="r")
 

@@ -6,17 +6,17 @@ corner, by the one above it, or else by the sheet.
 """
 
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from libcell.errors import DataError, Unavailable, reading
+from libcell.schema import archives
 
 ROW = re.compile(r"[A-Za-z]|A[A-Fa-f]")
 Row = dict[str, Any]
 Cells = list[tuple[Any, ...]]
-LARGEST = 2**28  # bytes
+LARGEST = 2**26  # bytes of a sheet, as XML
 
 
 def read(path: Path) -> list[Row]:
@@ -27,10 +27,7 @@ def read(path: Path) -> list[Row]:
         raise Unavailable(f"{path}: reading it needs openpyxl (pip install 'libcell[xlsx]')"
                           ) from error
     with reading(path, "not a readable workbook"):
-        with zipfile.ZipFile(path) as archive:
-            size = sum(m.file_size for m in archive.infolist())
-        if size > LARGEST:
-            raise DataError(f"{path}: unpacks to {size} bytes; a layout has no more than {LARGEST}")
+        archives.require_moderate(path, LARGEST)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         sheets = {sheet.title: [tuple(row) for row in sheet.iter_rows(values_only=True)]
                   for sheet in book.worksheets}

@@ -18,7 +18,7 @@ from numcodecs import blosc, zstd
 from zarr.codecs import BloscCodec, BytesCodec, ShardingCodec, ZstdCodec
 
 from libcell.data.shards import ABSENT
-from libcell.errors import DataError
+from libcell.errors import DataError, reading
 
 OPEN = 64  # shards that stay mapped; each holds one file descriptor
 MOST, STEP = 64, 16  # rows per chunk that are too many to be read at once, and how many then are
@@ -62,7 +62,7 @@ def _is_ours(array: zarr.Array) -> bool:
 def _mappable(array: zarr.Array, store: Path) -> bool:
     if store.is_dir():
         return True
-    with zipfile.ZipFile(store) as archive:
+    with reading(store, "not a readable zip"), zipfile.ZipFile(store) as archive:
         entries = archive.infolist()
     return all(e.compress_type == zipfile.ZIP_STORED for e in entries
                if e.filename.startswith(f"{array.path}/"))

@@ -16,7 +16,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from libcell.errors import DataError, MissingInput, reading
-from libcell.schema import versions
+from libcell.schema import archives, versions
 from libcell.schema.arrow import arrow_schema
 
 ROW_GROUP = 32_768  # rows, of a table of up to WIDE columns
@@ -102,8 +102,7 @@ def read(path: Path, *names: str, columns: list[str] | None = None) -> pa.Table:
         versions.require(mark(file.schema_arrow), *names, where=str(path))
         with reading(path, "cannot be decoded"):
             table = _sound(file.read(columns=columns))
-    check(table, names[0] if mark(table.schema) is None else _name(table), str(path))
-    return table
+    return _typed(table, names[0] if mark(table.schema) is None else _name(table), str(path))
 
 
 def _name(table: pa.Table) -> str:
@@ -128,11 +127,10 @@ def from_stream(stream: io.BufferedReader, first: bytes, *names: str) -> pa.Tabl
         elif first.startswith(b"ARROW1"):
             table = pyarrow.ipc.open_file(stream.read()).read_all()
         else:
-            return _sound(pyarrow.csv.read_csv(stream))
+            return _typed(_sound(pyarrow.csv.read_csv(stream)), names[0], where)
         _sound(table)
     versions.require(mark(table.schema), *names, where=where)
-    check(table, _name(table), where)
-    return table
+    return _typed(table, _name(table), where)
 
 
 def _sound(table: pa.Table) -> pa.Table:
@@ -157,6 +155,18 @@ def check(table: pa.Table, name: str, where: str) -> None:
         raise DataError(f"{where}: not a valid {versions.tag(name)}: {'; '.join(faults)}")
 
 
+def _typed(table: pa.Table, name: str, where: str) -> pa.Table:
+    """The table, checked, its required columns of the types that they should have: a CSV knows no
+    text that looks like a number."""
+    check(table, name, where)
+    for field in arrow_schema(name):
+        at = table.column_names.index(field.name)
+        if table.schema.field(at).type != field.type:
+            with reading(where, f"column {field.name!r} does not fit {field.type}"):
+                table = table.set_column(at, field, table.column(at).cast(field.type))
+    return table
+
+
 def _castable(found: pa.DataType, wanted: pa.DataType) -> bool:
     number = (pa.types.is_integer, pa.types.is_floating)
     if any(is_kind(wanted) for is_kind in number):
@@ -173,6 +183,7 @@ def read_inside(store: Path, name: str, kind: str) -> pa.Table:
     """The table `name` of a store that is a folder or a zip of one. MissingInput if it has none."""
     if not store.is_file():
         return read(store / name, kind)
+    archives.require_moderate(store)
     with reading(store, f"{name} cannot be read"), zipfile.ZipFile(store) as archive:
         if name not in archive.namelist():
             raise MissingInput(f"{store}: holds no {name}")

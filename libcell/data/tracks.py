@@ -51,6 +51,7 @@ def graph_of(table: pa.Table) -> Graph:
         for n, kind in (("Metadata_T", np.int64), ("track_id", np.int64),
                         ("parent_track_id", np.int64), ("score", np.float64))
     )
+    _require_once(table, field)
     order = np.lexsort((t, track, field))
     same = (field[order][1:] == field[order][:-1]) & (track[order][1:] == track[order][:-1])
     if (t[order][1:] == t[order][:-1])[same].any():
@@ -65,6 +66,16 @@ def graph_of(table: pa.Table) -> Graph:
     edges = np.concatenate([within, between])
     counts = np.unique(between[:, 0], return_counts=True)[1]
     return Graph(edges, score[edges[:, 1]], len(first), int((counts > 1).sum()))
+
+
+def _require_once(table: pa.Table, field: np.ndarray) -> None:
+    """DataError where two rows of a field of view are the same object."""
+    ids = table.column("object_id").combine_chunks().dictionary_encode()
+    pairs = field * max(len(ids.dictionary), 1) + ids.indices.to_numpy(zero_copy_only=False)
+    found, first, counts = np.unique(pairs, return_index=True, return_counts=True)
+    if len(found) < len(pairs):
+        one = table.column("object_id")[int(first[counts > 1][0])].as_py()
+        raise DataError(f"tracks: the object {one} stands there {counts.max()} times")
 
 
 def _mother(

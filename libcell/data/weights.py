@@ -17,9 +17,10 @@ from typing import Any
 from libcell.data import digests
 from libcell.data.output import write_file
 from libcell.errors import DataError, Unavailable, reading
+from libcell.schema import archives
 
 VARIABLE = "LIBCELL_MODELS"
-LARGEST = 8 * 2**30  # bytes that a file in a zip may unpack to
+LARGEST = 2**33  # bytes that a file in a zip may unpack to
 
 
 @dataclass(frozen=True)
@@ -212,11 +213,9 @@ def read_member(path: Path, name: str) -> bytes:
         raise DataError(f"{path}: holds no {name}")
     if path.is_dir():
         return (path / place).read_bytes()
-    with _opened(path) as archive, reading(f"{path}/{place}"):
-        if archive.getinfo(place).file_size > LARGEST:
-            raise DataError(f"{path}: {place} unpacks to more than {LARGEST} bytes")
-        with archive.open(place) as file:
-            return file.read(LARGEST)
+    archives.require_moderate(path, LARGEST)
+    with reading(f"{path}/{place}"), _opened(path) as archive:
+        return archive.read(place)
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

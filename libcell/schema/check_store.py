@@ -9,6 +9,7 @@ import zarr
 import zarr.storage
 
 from libcell.errors import DataError, reading, short
+from libcell.schema import archives
 from libcell.schema.check_table import check_parquet
 from libcell.schema.stores import STORES
 from libcell.schema.versions import require
@@ -23,6 +24,7 @@ ZARR = ("image", "labels", "crops", "explain")
 def open_store(path: Path) -> zarr.Group:
     """A zarr root, zipped or not. Raises whatever zarr raises."""
     if path.suffix == ".zip":
+        archives.require_moderate(path)
         return zarr.open_group(zarr.storage.ZipStore(path, mode="r"), mode="r")
     return zarr.open_group(str(path), mode="r")
 

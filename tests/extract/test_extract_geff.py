@@ -130,7 +130,7 @@ def test_a_graph_without_ids_of_any_kind(tmp_path, zarr_format):
                                                      node_prop="value")]}),
 ])
 def test_labels_are_found(tmp_path, prop, args, metadata):
-    write_graph(tmp_path / "g.geff", metadata=metadata, **{prop: [5, 6, 5, 7, 8, 9, 9]})
+    write_graph(tmp_path / "g.geff", metadata=metadata, **{prop: [5, 6, 5, 7, 8, 9, 7]})
     extract(tmp_path, *args, "--image", "A/01/0", "--compartment", "nuclei")
     assert [r["object_id"] for r in rows(tmp_path)[:3]] == [
         "A/01/0:t0:nuclei:5", "A/01/0:t0:nuclei:6", "A/01/0:t1:nuclei:5"]

@@ -93,7 +93,7 @@ def load(path: Path) -> Document:
         try:
             with memoryview(text) as view:
                 return _quick(path, view)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             content = text[:]
     return _patient(path, content)
 

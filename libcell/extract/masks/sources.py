@@ -9,10 +9,12 @@ import numpy as np
 
 from libcell.data import readers
 from libcell.data.readers import BY_SUFFIX
-from libcell.errors import CellError, DataError
+from libcell.errors import CellError, DataError, reading
 from libcell.extract.kernels import imagej
 from libcell.run.inputs import natural
+from libcell.schema import archives
 
+LARGEST = 2**26  # bytes of one region
 FOLDER = "masks"  # as in the 2018 Data Science Bowl: ID/masks/*.png
 
 
@@ -119,16 +121,14 @@ def _rois(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.suffix.lower() == ".roi":
         yield path.name, path.read_bytes()
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [i.filename for i in archive.infolist() if not i.is_dir()]
-            if len(set(names)) < len(names):
-                raise DataError(f"{path}: two entries of the same name")
-            for name in sorted(names, key=natural):
-                if not Path(name).name.startswith("._"):
-                    yield name, archive.read(name)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
-        raise DataError(f"{path}: not a readable zip of ImageJ ROIs ({error})") from error
+    archives.require_moderate(path, LARGEST)
+    with reading(path, "not a readable zip of ImageJ ROIs"), zipfile.ZipFile(path) as archive:
+        names = [i.filename for i in archive.infolist() if not i.is_dir()]
+        if len(set(names)) < len(names):
+            raise DataError(f"{path}: two entries of the same name")
+        for name in sorted(names, key=natural):
+            if not Path(name).name.startswith("._"):
+                yield name, archive.read(name)
 
 
 def _region(name: str, data: bytes, shape: tuple[int, int, int, int]) -> Piece:

@@ -1,0 +1,1 @@
+"""`make fuzz`: damaged and hostile input through every reader, each case in a sandbox."""
