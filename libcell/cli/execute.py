@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from libcell import __version__
 from libcell.cli.config import dump
@@ -21,6 +21,9 @@ from libcell.run.inputs import Inputs
 from libcell.run.job import Job
 from libcell.run.method import Method, option_fields
 from libcell.schema.versions import FILES, shown
+
+if TYPE_CHECKING:
+    from libcell.run.unchanged import Unchanged
 
 AT_ONCE = (KeyboardInterrupt, BrokenPipeError)  # ends that wait for no block under way
 
@@ -86,9 +89,10 @@ def _job(
 ) -> Iterator[Job]:
     """A job with its output begun and its workers up; both are let go of at the end."""
     from libcell.data.output import Output
+    from libcell.run.unchanged import Unchanged
 
     with contextlib.ExitStack() as stack:
-        output, scratch, sink = None, None, None
+        output, scratch, sink, read = None, None, None, None
         device = devices.resolve(common.device) if common.device != "auto" else "auto"
         if common.output in (None, "-"):
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="libcell-")))
@@ -98,7 +102,8 @@ def _job(
             if _follows(method):
                 path = _aside(stack, path)
             output = Output(path, force=common.force, resume=common.resume)
-            output.begin(_signature(room, method, options, inputs))
+            read = Unchanged(_read_paths(method, options, inputs))
+            output.begin(_signature(room, method, options, read))
             stack.callback(output.release)
         pool = workers.open_pool(_scheduler(method, common),
                                  common.workers or workers.default_workers(),
@@ -106,7 +111,8 @@ def _job(
         if pool.remote:
             options = _with_absolute_paths(method, options)
         job = Job(room, method, options, inputs, output, pool, terminal, seed=common.seed,
-                  device=device, partial_ok=common.partial_ok, scratch=scratch, sink=sink)
+                  device=device, partial_ok=common.partial_ok, scratch=scratch, sink=sink,
+                  read=read)
         stack.push(lambda kind, *_: job.close(wait=kind not in AT_ONCE))
         if job.finished_before:
             terminal.note(f"continuing: {job.finished_before} blocks were done before")
@@ -142,15 +148,13 @@ def _with_absolute_paths(method: Method, options: Any) -> Any:
     return replace(options, **{k: absolute(v) for k, v in named.items()})
 
 
-def _signature(room: str, method: Method, options: Any, inputs: Inputs) -> dict[str, Any]:
+def _signature(room: str, method: Method, options: Any, read: "Unchanged") -> dict[str, Any]:
     """What makes two runs the same job, so that one may continue the other."""
-    from libcell.data.digests import fingerprint
-
     return {
         "command": f"cell-{room} {method.name}",
         "version": __version__,
         "options": asdict(options),
-        "inputs": [(str(p), fingerprint(p)) for p in _read_paths(method, options, inputs)],
+        "inputs": [(path, "" if method.mends else mark) for path, mark in read.marks()],
     }
 
 

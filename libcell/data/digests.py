@@ -3,10 +3,16 @@
 import functools
 import hashlib
 import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 SEALS = ("zarr.json", "model.json")
+UNDER_WAY = ".partial"  # what the folder ends in where an output grows (`libcell.data.output`)
 
 
 def of_bytes(content: bytes | memoryview) -> str:
@@ -40,24 +46,67 @@ def of_path(path: Path) -> str:
     """
     if path.is_file():
         return of_file(path)
-    for name in SEALS:
-        root = path / name
-        if root.is_file() and b'"provenance"' in root.read_bytes():
-            return of_file(root)
+    seal = _seal(path)
+    if seal:
+        return of_file(seal)
     listing = sorted((p.relative_to(path).as_posix(), p.stat().st_size)
                      for p in path.rglob("*") if p.is_file())
     return of_json(listing).replace("sha256:", "listing:", 1)
 
 
-def fingerprint(path: Path) -> str:
-    """Whether an input is still what it was, without reading it: for `--resume`.
+def _seal(path: Path) -> Path | None:
+    """The file of a store of ours that stands for all of it."""
+    found = (path / name for name in SEALS)
+    return next((f for f in found if f.is_file() and b'"provenance"' in f.read_bytes()), None)
 
-    The digest of a sealed store; of anything else size and time of the last change.
+
+@dataclass(frozen=True)
+class State:
+    """What an input is at a time, without reading it: for `--resume`, and while it is read.
+
+    `mark` is the digest of a sealed store, size and time of the last change of a file, a digest
+    over such of all files of a folder; of the latter `files` keeps 8 bytes each, uint64 (n,).
     """
-    for name in SEALS:
-        if (path / name).is_file():
-            return of_file(path / name)
+
+    mark: str
+    files: np.ndarray | None = None
+
+    def holds(self, now: "State") -> bool:
+        """Whether all that was there is there as it was; a folder may have got more."""
+        if self.files is None or now.files is None:
+            return self.mark == now.mark
+        return bool(np.isin(self.files, now.files).all())
+
+
+def state(path: Path) -> State:
+    """The present state of an input. Folders of outputs that are under way are no part of it."""
     if not path.exists():
-        return "missing"
-    state = path.stat()
-    return f"stat:{state.st_size}:{state.st_mtime_ns}"
+        return State("missing")
+    if not path.is_dir():
+        return State(f"stat:{_stat(path.stat())}" if path.is_file() else "a stream")
+    seal = _seal(path)
+    if seal:
+        return State(of_file(seal))
+    files = np.array(sorted(_files(str(path), "")), np.uint64)
+    return State(of_bytes(files.tobytes()).replace("sha256:", "files:", 1), files)
+
+
+def fingerprint(path: Path) -> str:
+    """Whether an input is still what it was, as text."""
+    return state(path).mark
+
+
+def _files(folder: str, name: str) -> Iterator[int]:
+    """A number for each file below a folder that tells its name, size and time."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                if not entry.name.endswith(UNDER_WAY):
+                    yield from _files(entry.path, f"{name}{entry.name}/")
+            elif entry.is_file():
+                text = f"{name}{entry.name}:{_stat(entry.stat())}"
+                yield int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def _stat(found: os.stat_result) -> str:
+    return f"{found.st_size}:{found.st_mtime_ns}"

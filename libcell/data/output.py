@@ -24,7 +24,7 @@ from libcell.errors import FULL, OutputExists, UsageFault
 
 JOURNAL = "journal.jsonl"
 CLOSING = "closing.jsonl"
-MENDABLE = "failed.json"
+MENDABLE = "failed.jsonl"
 LOCK = "lock"
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network file systems
 
@@ -147,8 +147,16 @@ class Output:
 
     def may_change(self, files: list[Path]) -> None:
         """Note inputs that failed: that they were mended is no reason not to continue."""
-        inputs = [str(f) for f in files if not f.is_relative_to(self.partial)]
-        write_file(self.partial / MENDABLE, json.dumps(inputs).encode())
+        with (self.partial / MENDABLE).open("a") as note:
+            note.writelines(f"{json.dumps(str(f))}\n" for f in files
+                            if not f.is_relative_to(self.partial))
+
+    def _mendable(self) -> set[str]:
+        """The inputs that failed, and the folders that hold such."""
+        note = self.partial / MENDABLE
+        lines = note.read_text().split("\n")[:-1] if note.exists() else []  # the last may be cut
+        failed = [Path(json.loads(line)) for line in lines]
+        return {str(place) for f in failed for place in (f, *f.parents)}
 
     def _same_job(self, known: dict[str, Any], job: dict[str, Any]) -> bool:
         """Whether an unfinished run had the same options and, but for failed ones and the
@@ -159,9 +167,7 @@ class Output:
             return False
 
     def _matches(self, known: dict[str, Any], job: dict[str, Any]) -> bool:
-        note = self.partial / MENDABLE
-        failed = [Path(f) for f in json.loads(note.read_text())] if note.exists() else []
-        mendable = {str(place) for f in failed for place in (f, *f.parents)}
+        mendable = self._mendable()
 
         def settled(one: dict[str, Any]) -> Any:
             inputs = [[p, None if p in mendable else mark] for p, mark in one.get("inputs", [])]

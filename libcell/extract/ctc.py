@@ -234,6 +234,7 @@ METHOD = Method(
     reads=("files",),
     writes="bundle",
     suffix="",
+    mends=True,
     example="cell-extract ctc Fluo-N2DH-SIM+/ --sequence 01 -o b",
     plan=plan,
     paper="Maška et al., Nature Methods 2023, doi:10.1038/s41592-023-01879-y",

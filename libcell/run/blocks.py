@@ -17,8 +17,9 @@ class Block:
     args: dict[str, Any] = field(default_factory=dict)
 
     def files(self) -> list[Path]:
-        """The files that the block is to read, as far as its arguments name them."""
-        return [p for p in _paths(list(self.args.values())) if p.is_file()]
+        """The files that the block is to read, as far as its arguments name them; those that
+        went away, and those that it is to write, are among them."""
+        return [p for p in _paths(list(self.args.values())) if not p.is_dir()]
 
 
 def _paths(values: list[Any]) -> Iterator[Path]:

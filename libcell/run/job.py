@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from libcell import __version__
-from libcell.errors import FULL, CellError, PartlyDone
+from libcell.errors import FULL, CellError, DataError, PartlyDone
 from libcell.run import workers
 from libcell.run.blocks import Block
 from libcell.run.inputs import Inputs, mark
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from libcell.data.output import Output
+    from libcell.run.unchanged import Unchanged
 
 SHOWN = 5  # identical failures are named this often, then counted
 
@@ -48,6 +49,7 @@ class Job:
     partial_ok: bool = False
     scratch: Path | None = None
     sink: "Callable[[pa.Table], None] | None" = None
+    read: "Unchanged | None" = None
     failures: list[tuple[str, BaseException]] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -157,6 +159,8 @@ class Job:
             ) from error
         self.failures.append((block.key, error))
         self._failed_files += block.files()
+        if self.output:
+            self.output.may_change(block.files())
         self._alike[type(error)] += 1
         alike = self._alike[type(error)]
         if alike <= SHOWN:
@@ -181,8 +185,6 @@ class Job:
         if self.partial_ok:
             self.reporter.warn(f"{count} blocks failed and are left out of the output")
             return
-        if self.output:
-            self.output.may_change(sorted(set(self._failed_files)))
         raise PartlyDone(
             f"{self._done} blocks done, {count} failed; mend them and use --resume, "
             "or --resume --partial-ok to go without them"
@@ -295,10 +297,21 @@ class Job:
 
         path = None
         if self.output:
+            self._require_unchanged()
             self._journal.close()
             self.output.publish()
             path = str(self.output.path)
         self.reporter.record({"schema": shown(name), "path": path, "n": n, "complete": True} | more)
+
+    def _require_unchanged(self) -> None:
+        """No output is of two states of an input. What was made of them is thrown away, for
+        nobody knows which block saw which."""
+        assert self.output
+        changed = self.read.changed(self._failed_files) if self.read else []
+        if changed:
+            self.output.abandon()
+            raise DataError(f"{changed[0]}: changed or went away while it was read; run again "
+                            "when it is whole")
 
     # -- provenance ----------------------------------------------------------------------
 

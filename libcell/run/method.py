@@ -50,7 +50,9 @@ class Method:
     and `Job.sink` are None. `presets` are named sets of defaults, for a method with an option
     `preset`: option to value. `distributed` says that torchrun may run it in several processes,
     of which the first alone writes and reports. `processes` says that a block holds Python's
-    lock for most of its time, so that threads would not run side by side.
+    lock for most of its time, so that threads would not run side by side. `mends` says that the
+    keys of its blocks tell the state of the files they read: of inputs that changed after a kill
+    `--resume` reads those anew.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Method:
     presets: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     processes: bool = False
     distributed: bool = False
+    mends: bool = False
     plan: Callable[[Inputs, Any], dict[str, Any]] | None = None  # what --dry-run says
 
     def __post_init__(self) -> None:

@@ -1,0 +1,23 @@
+"""Whether the inputs are still what they were when a run began."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from libcell.data import digests
+
+
+class Unchanged:
+    """The states of inputs when it is made: an output must be of one state of each."""
+
+    def __init__(self, paths: Iterable[Path]):
+        self._known = {path: digests.state(path) for path in paths}
+
+    def marks(self) -> list[tuple[str, str]]:
+        """Path and state, as `job.json` keeps them."""
+        return [(str(path), known.mark) for path, known in self._known.items()]
+
+    def changed(self, failed: Iterable[Path] = ()) -> list[Path]:
+        """Inputs that changed or went away since, but for those that `failed` (or hold such)."""
+        left_out = {place for file in failed for place in (file, *file.parents)}
+        return [path for path, known in self._known.items()
+                if path not in left_out and not known.holds(digests.state(path))]
