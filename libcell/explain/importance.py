@@ -237,7 +237,7 @@ METHOD = Method(
     reads=("features", "embeddings"),
     writes="importances",
     suffix=".parquet",
-    example="cell-explain importance f.parquet -m c.model -o i.parquet",
+    example="cell-explain importance f.parquet -m b.model -o i.parquet",
     also=(("bundle", ".bundle"),),
     paper="Breiman 2001, doi:10.1023/A:1010933404324 (permutation, here of whole groups); "
           "TreeSHAP: Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9",

@@ -110,6 +110,6 @@ METHOD = Method(
     writes="files",
     suffix=".png",
     optional=True,
-    example="cell-explain open A/01/0:t0:nuclei:7 c.crops.zarr --images plate.ome.zarr \\\n"
+    example="cell-explain open B/03/1:t0:nuclei:7 c.crops.zarr --images plate.ome.zarr \\\n"
             "  --labels n.labels.ome.zarr -o x.png",
 )
