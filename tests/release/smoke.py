@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,30 +22,28 @@ LINES = (
 
 def smoke(programs: Path, folder: Path) -> None:
     """Run every command found in `programs`; AssertionError with its words where one fails."""
-    run = _runner(programs, folder)
     for room in ROOMS:
-        assert run(f"cell-{room} --version").strip()
-        assert "Methods" in run(f"cell-{room} --help")
+        assert _said(programs, folder, f"cell-{room} --version").strip()
+        assert "Methods" in _said(programs, folder, f"cell-{room} --help")
     write_picture(folder / "picture.tif")
     for line in LINES:
-        run(line)
+        _said(programs, folder, line)
     assert (folder / "r.html").stat().st_size > 10_000
-    outside = subprocess.run([programs / "python", "-c", "import tools"], cwd=folder,
-                             capture_output=True, check=False)
+    outside = _run(programs, folder, ["python", "-c", "import tools"])
     assert outside.returncode, "the folder of commands must not be importable"
 
 
-def _runner(programs: Path, folder: Path) -> Callable[[str], str]:
+def _said(programs: Path, folder: Path, line: str) -> str:
+    done = _run(programs, folder, line.split())
+    assert done.returncode == 0, f"{line}\n{done.stderr}"
+    return done.stdout
+
+
+def _run(programs: Path, folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """With none of the variables that would lead Python elsewhere."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-
-    def run(line: str) -> str:
-        name, *rest = line.split()
-        done = subprocess.run([programs / name, *rest], cwd=folder, env=variables,
-                              capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-        return done.stdout
-
-    return run
+    return subprocess.run([programs / command[0], *command[1:]], cwd=folder, env=variables,
+                          capture_output=True, text=True, check=False)
 
 
 def write_picture(path: Path) -> None:
