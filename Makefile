@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= $(or $(LIBCELL_TEST_DATA),../shared/data)
 
-.PHONY: install demo test check bench scale licences release schemas docs site clean examples engines
+.PHONY: install demo test check bench scale licences release schemas docs site blocks clean examples engines faults
 
 install: .venv/installed
 
@@ -43,6 +43,10 @@ engines: .engines/workflows/installed .engines/fractal/installed
 	$(@D)/bin/python -m pip install --quiet --no-compile $(WANTED)
 	touch $@
 
+# kills, full and slow disks, clocks, company, inputs in motion: all as docs/robustness.md promises
+faults: install
+	$(BIN)/python -m tests.faults
+
 # how the whole pipeline's time, memory and files grow with the number of fields of view
 scale: install
 	$(BIN)/python -m tests.scale
@@ -67,6 +71,10 @@ docs: install
 site: docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "site/index.html; addresses elsewhere, not visited: site/links-elsewhere.json"
+
+# every code block of README and docs, run on small data with the names that the pages use
+blocks: install
+	$(BIN)/python -m tests.docs_blocks -j 1
 
 clean:
 	rm -rf .venv demo .bench .examples build dist site

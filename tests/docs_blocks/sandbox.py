@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.docs_blocks.commands import calls, lines
+from tests.docs_blocks.commands import COMMAND, calls, lines
 from tests.docs_blocks.kitchen import Kitchen
 from tests.docs_blocks.pages import Block, blocks
 
@@ -56,6 +56,8 @@ def serve(block: Block, folder: Path, kitchen: Kitchen) -> None:
             name = word.removeprefix("./").partition("/")[0]
             if before in OUTPUTS:
                 made.add(name)
+            elif COMMAND.match(before):
+                continue  # `score` is a subcommand there
             elif name not in made and not (folder / name).exists():
                 kitchen.bring(block.page, name, folder)
 
@@ -89,9 +91,9 @@ def _console(block: Block, folder: Path) -> str:
         output, code = said[2 * at:2 * at + 2] or ("", "?")
         asked = at + 1 < len(typed) and typed[at + 1].startswith("echo $?")
         if code != "0" and not asked:
-            return f"{line}\nends with {code}: {output.strip()}"
+            return f"{line}\nends with {code}: {_end(output)}"
         if told[at] and not _alike(told[at], output, block.page in COPIED):
-            return f"{line}\nsays\n{output.strip()}\nand not\n{told[at]}"
+            return f"{line}\nsays\n{_end(output)}\nand not\n{told[at]}"
     return ""
 
 
@@ -130,8 +132,11 @@ def _same(told: str, said: str, near: bool) -> bool:
 
 
 def _failed(done: "subprocess.CompletedProcess[str]") -> str:
-    said = "\n".join(done.stderr.strip().splitlines()[-12:])
-    return "" if done.returncode == 0 else f"ends with {done.returncode}: {said}"
+    return "" if done.returncode == 0 else f"ends with {done.returncode}: {_end(done.stderr)}"
+
+
+def _end(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-12:])
 
 
 def _bash(
