@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from libcell.data.output import write_file
 from libcell.errors import DataError, MissingInput, reading
 from libcell.schema import versions
 from libcell.schema.stores import Model
@@ -25,7 +26,7 @@ def save(root: Path, tensors: dict[str, np.ndarray] | None, card: Mapping[str, A
     if tensors is not None:
         save_tensors(root, WEIGHTS, tensors)
     text = json.dumps(full, indent=1, ensure_ascii=False, allow_nan=False)
-    (root / CARD).write_text(text + "\n")
+    write_file(root / CARD, f"{text}\n".encode())  # a card that is there means a whole model
 
 
 def load_card(path: Path) -> dict[str, Any]:

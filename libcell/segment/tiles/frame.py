@@ -63,7 +63,7 @@ class Frame:
         """A scratch array, one chunk per square of `edge` rows and columns (its last axes)."""
         mark = hashlib.sha256(self.where.encode()).hexdigest()[:16]
         path = self.job.parts / f"{name}-{mark}"
-        if not path.exists():
+        if not (path / "zarr.json").exists():  # a kill may have left the folder alone
             side = min(edge, max(shape[-2:]))
             zarr.create_array(str(path), shape=shape, dtype=dtype, fill_value=0,
                               chunks=(*_thick(shape, dtype), side, side))
