@@ -32,6 +32,12 @@ class Grouped:
         return self._table.slice(start, stop - start)
 
 
+def members(index: np.ndarray, count: int) -> list[np.ndarray]:
+    """Row numbers (m,), ascending, of each of `count` groups; `index` int (n,) is a row's group."""
+    order = np.argsort(index, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(index, minlength=count)))[:count]
+
+
 def image_of(object_id: pa.ChunkedArray) -> pa.ChunkedArray:
     """The field of view that stands at the start of each `image:t:compartment:label`."""
     return pc.list_element(pc.split_pattern(object_id.cast(pa.string()), ":", max_splits=3,

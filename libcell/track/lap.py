@@ -83,7 +83,7 @@ def track_field(source: Source | Path, number: int, options: dict[str, Any]) -> 
 
     given = Options(**options)
     if isinstance(source, Path):
-        found = points.read(source)[number]
+        found = points.field_of(source, number)
         spacing = (1.0 if given.z_step is None else given.z_step, 1.0, 1.0)
         made = link(found.frames(spacing), _rules(given), _window(given), _solver(given))
         return linked.table_of(made, found.keys, found.compartment, spacing)

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from libcell.data import tables
-from libcell.data.grouped import Grouped, image_of
+from libcell.data.grouped import Grouped, image_of, members
 
 
 def table(order):
@@ -52,3 +52,10 @@ def test_parts_are_read_as_often_as_they_are_gone_through_with_no_file_open(tmp_
             assert [p.column("more")[0].as_py() for p in held] == list(range(0, 600, 2))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_members_are_the_rows_of_each_group():
+    index = np.array([2, 0, 2, 3, 0, 4])  # group 1 is empty, 4 is beyond those asked for
+    found = members(index, 4)
+    assert [rows.tolist() for rows in found] == [[1, 4], [], [0, 2], [3]]
+    assert [rows.tolist() for rows in members(np.zeros(0, np.int64), 2)] == [[], []]

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from libcell.data.grouped import members
 from libcell.errors import DataError
 
 
@@ -38,8 +39,9 @@ def of_tables(predicted: pa.Table, sequences: pa.Table, where: str
     names = sequences.column("sequence_id").to_numpy(zero_copy_only=False)
     position = sequences.column("position").to_numpy()
     frames = sequences.column("Metadata_T").to_numpy()
-    for name in dict.fromkeys(names.tolist()):
-        rows = np.flatnonzero(names == name)
+    found = {name: k for k, name in enumerate(dict.fromkeys(names.tolist()))}
+    index = np.array([found[name] for name in names.tolist()], np.int64)
+    for name, rows in zip(found, members(index, len(found))):
         rows = rows[np.argsort(position[rows], kind="stable")]
         own = at[rows]
         if (own < 0).all():

@@ -1,5 +1,6 @@
 """Tables of points, of any program: a row per object and frame."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from libcell.data import tables
+from libcell.data.grouped import members
 from libcell.errors import DataError
 from libcell.track.kernels import ellipses
 from libcell.track.kernels.ellipses import Objects
@@ -75,6 +77,17 @@ def read(path: Path) -> list[Points]:
             for name, rows in _images(path, table)]
 
 
+def field_of(path: Path, number: int) -> Points:
+    """One field of view of a table, which a worker reads once for all that it does."""
+    state = path.stat()
+    return _kept(path, (state.st_size, state.st_mtime_ns))[number]
+
+
+@functools.lru_cache(maxsize=1)
+def _kept(path: Path, _state: tuple[int, int]) -> list[Points]:
+    return read(path)
+
+
 def _table(path: Path) -> pa.Table:
     if path.suffix.lower() in (".csv", ".txt", ".tsv"):
         return tables.read_csv(path)
@@ -111,9 +124,9 @@ def _images(path: Path, table: pa.Table) -> list[tuple[str, np.ndarray]]:
     if column is None:
         return [(path.name.split(".")[0], np.arange(table.num_rows))]
     names = table.column(column).cast(pa.string()).combine_chunks().dictionary_encode()
-    index = np.asarray(names.indices)
-    return [(name, np.flatnonzero(index == k))
-            for k, name in enumerate(names.dictionary.to_pylist())]
+    found = names.dictionary.to_pylist()
+    index = names.indices.fill_null(len(found)).to_numpy()
+    return list(zip(found, members(index, len(found))))
 
 
 def _field(

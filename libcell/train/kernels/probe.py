@@ -12,6 +12,7 @@ PENALTY = 0.1  # C of scikit-learn; weaker ones overfit a few hundred rows of 51
 ITERATIONS = 300
 FOLDS = 3
 ROWS = 4000  # more rows change little and cost a lot
+GROUPS = 100  # of thousands of wells, 4000 rows hold one or two each
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def batch_probe(
 ) -> dict[str, float | int] | None:
     """How well a probe tells the group (plate, batch, donor) of rows from their features (n,p).
 
-    Cross-validated balanced accuracy beside chance, over groups with at least six rows. Each
+    Cross-validated balanced accuracy beside chance, over groups with at least six rows, of many
+    groups a hundred that are drawn. Each
     class of `y` (n,) is centred first: groups hold classes in different shares, and that alone is
     no fault of the features. None where there are not two such groups. Near 1, the features hold
     the batch as much as biology.
@@ -58,9 +60,14 @@ def batch_probe(
     np.add.at(sums, label, features)
     features = features - (sums / np.maximum(np.bincount(label), 1)[:, None])[label]
     _, code, counts = np.unique(groups.astype(str), return_inverse=True, return_counts=True)
-    kept = np.flatnonzero(counts[code] >= 2 * FOLDS)
+    random = np.random.default_rng(seed)
+    told = np.flatnonzero(counts >= 2 * FOLDS)
+    if len(told) > GROUPS:
+        told = random.choice(told, GROUPS, replace=False)
+    kept = np.flatnonzero(np.isin(code, told))
     if len(kept) > ROWS:
-        kept = np.sort(np.random.default_rng(seed).choice(kept, ROWS, replace=False))
+        kept = np.sort(random.choice(kept, ROWS, replace=False))
+        kept = kept[np.bincount(code[kept])[code[kept]] >= FOLDS]
     used = np.unique(code[kept])
     if len(used) < 2:
         return None

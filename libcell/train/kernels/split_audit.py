@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from libcell.data.grouped import members
 from libcell.errors import DataError
 from libcell.train.kernels.codes import codes, same_length
 
@@ -47,15 +48,14 @@ def audit(groups: ArrayLike, split: ArrayLike, rows: np.ndarray | None = None) -
     same_length(groups=group, split=part)
     table = np.zeros((len(names), len(parts)), bool)
     table[group, part] = True
-    leaks = [
-        _leak("group", str(names[i]), np.flatnonzero(group == i), parts, part)
-        for i in np.flatnonzero(table.sum(axis=1) > 1)
-    ]
+    leaking = table.sum(axis=1) > 1
+    leaks = [_leak("group", str(names[i]), rows_of, parts, part)
+             for i, rows_of in enumerate(members(group, len(names))) if leaking[i]]
     if rows is None:
         return leaks
-    for digest, members in _by_hash(rows, len(part)).items():
-        if len(set(part[members])) > 1:
-            leaks.append(_leak("duplicate rows", digest, np.array(members), parts, part))
+    for digest, equal in _by_hash(rows, len(part)).items():
+        if len(set(part[equal])) > 1:
+            leaks.append(_leak("duplicate rows", digest, np.array(equal), parts, part))
     return leaks
 
 
@@ -74,8 +74,8 @@ def audit_time(
     same_length(movie=film, split=part, t=t, yx=yx)
     usable = np.isfinite(yx).all(axis=1)
     leaks = []
-    for i, name in enumerate(names):
-        rows = np.flatnonzero((film == i) & usable)
+    for name, every in zip(names, members(film, len(names))):
+        rows = every[usable[every]]
         if len(np.unique(part[rows])) < 2:
             continue
         # frames lie so far apart that none but the next is within reach
@@ -85,8 +85,8 @@ def audit_time(
         apart = (part[first] != part[second]) & (np.abs(t[first] - t[second]) == 1)
         apart &= np.hypot(*(yx[first] - yx[second]).T) <= reach_px
         if apart.any():
-            members = np.unique(np.concatenate([first[apart], second[apart]]))
-            leaks.append(_leak("neighbours in time", str(name), members, parts, part))
+            both = np.unique(np.concatenate([first[apart], second[apart]]))
+            leaks.append(_leak("neighbours in time", str(name), both, parts, part))
     return leaks
 
 

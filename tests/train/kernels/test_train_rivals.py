@@ -109,6 +109,15 @@ def test_the_batch_probe_finds_a_batch_and_no_more():
     assert batch_probe(told, groups, mix, 0)["balanced_accuracy"] < 0.55
 
 
+def test_of_thousands_of_groups_the_batch_probe_draws_whole_ones():
+    groups = np.repeat([f"w{i}" for i in range(3000)], 8)
+    rng = np.random.default_rng(0)
+    features = np.repeat(rng.normal(0, 5, (3000, 6)), 8, axis=0) + rng.normal(0, 1, (24_000, 6))
+    found = batch_probe(features, groups, np.zeros(24_000, int), 0)
+    assert (found["groups"], found["rows"]) == (100, 800)
+    assert found["balanced_accuracy"] > 0.5  # rows drawn one by one leave each well one or two
+
+
 def test_simple_features_see_size_shape_and_light():
     y, x = np.mgrid[:32, :32] - 15.5
     disc = (np.hypot(y, x) < 6).astype(float)
