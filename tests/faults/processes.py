@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIMIT_S = 120.0
-HEAVY = ("numpy", "scipy.ndimage", "skimage.measure", "sklearn.ensemble", "zarr", "pyarrow.parquet",
-         "pyarrow.compute", "pydantic", "tifffile", "imagecodecs", "PIL.Image", "jinja2", "plotly",
-         "torch", "lightgbm", "numba", "networkx", "pandas", "geff", "msgspec")
+ARRAYS = ("numpy", "scipy.ndimage", "skimage.measure", "zarr", "pyarrow.parquet", "pyarrow.compute",
+          "pydantic", "tifffile", "imagecodecs", "numba")
+HEAVY = (*ARRAYS, "sklearn.ensemble", "PIL.Image", "jinja2", "plotly", "torch", "lightgbm",
+         "networkx", "pandas", "geff", "msgspec")
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,27 @@ class Child:
     streams: tuple[Path, Path]
     begun: float
 
-    def kill(self) -> None:
-        """It, and all that it started."""
-        os.killpg(self.pid, signal.SIGKILL)
+    def kill(self, alone: bool = False) -> None:
+        """It, and all that it started unless `alone`."""
+        try:
+            (os.kill if alone else os.killpg)(self.pid, signal.SIGKILL)
+        except ProcessLookupError:  # it does not lead its group yet
+            os.kill(self.pid, signal.SIGKILL)
 
-    def wait(self, kill_after: float | None = None, limit_s: float = LIMIT_S) -> Ended:
-        """Wait for its end, or kill it after so many seconds; TimeoutError past the limit."""
+    def wait(
+        self, kill_after: float | None = None, limit_s: float = LIMIT_S,
+        meanwhile: Callable[[], None] | None = None, alone: bool = False,
+    ) -> Ended:
+        """Wait for its end, or kill it after so many seconds; TimeoutError past the limit.
+        `meanwhile` is called about every millisecond."""
         ending = os.pidfd_open(self.pid)
         try:
             limit = limit_s if kill_after is None else kill_after
+            while meanwhile and not select.select([ending], [], [], 0.001)[0]:
+                meanwhile()
             left = max(0.0, self.begun + limit - time.monotonic())
             if not select.select([ending], [], [], left)[0]:
-                self.kill()
+                self.kill(alone)
                 if kill_after is None:
                     os.waitpid(self.pid, 0)
                     raise TimeoutError(f"still running after {limit_s:g} s")
@@ -61,14 +71,15 @@ class Child:
         return Ended(os.waitstatus_to_exitcode(status), out, said, seconds)
 
 
-def load() -> None:
-    """Import what commands need, once for all children. The process stays single-threaded."""
-    from libcell.nn import torchvision_ops
-
-    for name in HEAVY:
+def load(names: tuple[str, ...] = HEAVY) -> None:
+    """Import what commands need, once for all children."""
+    for name in names:
         importlib.import_module(name)
-    torchvision_ops.load()
-    importlib.import_module("timm")
+    if "torch" in names:
+        from libcell.nn import torchvision_ops
+
+        torchvision_ops.load()
+        importlib.import_module("timm")
 
 
 def start(work: Callable[[], int], folder: Path, logs: Path) -> Child:
