@@ -46,6 +46,8 @@ class Options:
         least=8)] = None
     normalise: Annotated[str | None, Opt("by each crop's percentiles, or the type's range [crop]",
                                          choices=("crop", "range"))] = None
+    tta: Annotated[str, Opt("mean over each crop turned and mirrored: flips takes 4 times as long, "
+                            "all 8 times", choices=("none", "flips", "all"))] = "none"
     batch: Annotated[int | None, Opt(
         "pictures at once; halved where the device lacks memory [32 on a CPU, 512 on a GPU]",
         least=1, shapes=False)] = None
@@ -76,6 +78,7 @@ def _recipe(
 ) -> tuple[Recipe, Weights | None]:
     """What every block is told, and the file of weights if one was named."""
     _require_extra()
+    from libcell.errors import UsageFault
     from libcell.feat.embedding import choice, rows
     from libcell.run import devices
 
@@ -83,7 +86,10 @@ def _recipe(
     sees.reader(first)  # an error if the store lacks a channel
     place = devices.resolve(device)
     pictures = options.batch or rows.PICTURES[place.partition(":")[0]]
-    recipe = rows.Recipe(network, sees, place, pictures, options.precision == "bf16")
+    if options.tta == "all" and len(set(sees.size_px)) > 1:
+        raise UsageFault("--tta all turns by quarters, and pictures of "
+                         f"{' x '.join(map(str, sees.size_px))} px are not square; use flips")
+    recipe = rows.Recipe(network, sees, place, pictures, options.precision == "bf16", options.tta)
     return recipe, weights
 
 

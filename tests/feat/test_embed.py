@@ -78,6 +78,25 @@ def test_a_models_embeddings_are_its_backbones_of_each_crop(folder):
     close(values(), np.concatenate(expected))
 
 
+def test_the_mean_over_turned_crops_is_that_of_a_turned_store(folder):
+    """Turning every crop changes nothing, since all eight ways are seen anyway."""
+    embed("-m", "c.model", "--tta", "all", out="all.parquet")
+    embed("-m", "c.model", "--tta", "flips", out="flips.parquet")
+    lying = pixels(20, 2, np.uint16, 0)[:, :, ::-1].swapaxes(2, 3)
+    store(folder / "turned.crops.zarr", values=lying)
+    embed("-m", "c.model", "--tta", "all", source="turned.crops.zarr", out="turned.parquet")
+    close(values("all.parquet"), values("turned.parquet"))
+    embed("-m", "c.model", source="turned.crops.zarr", out="one.parquet")
+    assert np.abs(values("one.parquet") - values("all.parquet")).max() > 1e-3
+    assert np.abs(values("flips.parquet") - values("all.parquet")).max() > 1e-3
+
+
+def test_crops_that_are_not_square_cannot_be_turned_by_quarters(folder):
+    model(folder / "wide.model", size_px=[24, 16])
+    done = embed("-m", "wide.model", "--tta", "all", code=2)
+    assert "not square" in done.said and "flips" in done.said
+
+
 def test_the_rows_are_the_stores_and_carry_its_columns(folder):
     embed("-m", "c.model")
     table, index = pq.read_table("e.parquet"), crops.open_crops(folder / "a.crops.zarr").index()

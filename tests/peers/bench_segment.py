@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 from PIL import Image as Pillow
 
+from libcell.nn.turns import TURNS
 from libcell.segment.network import patches
 from libcell.segment.network.field import NetworkParams, roots_of
 from libcell.simulate import simulate_field
@@ -117,7 +118,7 @@ def _network_only(image: np.ndarray, params: NetworkParams) -> None:
     levels = contrast.levels(contrast.histogram(image, over), over, params.pmin, params.pmax,
                              params.invert)
     pixels = contrast.stretch(image, *levels)[None, None]
-    network = patches.Runner(load_network(params.model, params.device), patches.TURNS["none"])
+    network = patches.Runner(load_network(params.model, params.device), TURNS["none"])
     shape = (1, *image.shape)
     for y, x in patches.corners(shape):
         network.predict(lambda rows, columns: pixels[:, :, rows, columns], shape, y, x)

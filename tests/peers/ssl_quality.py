@@ -7,7 +7,8 @@
 The crops are MitoCheck's. `hand` measures them with `cell-feat measure` (a mosaic of all crops,
 Otsu's mask of the middle one of each); the others train by `cell-train ssl` and embed by `cell-feat
 embed`. One line of JSON each: balanced accuracy of a linear probe, of nearest neighbours and of a
-forest over five folds of plates, none of which the probe learnt from. What is given after the
+forest over five folds of plates, none of which the probe learnt from: of crops as they lie, of the
+mean over each turned and mirrored, and of the same network untrained. What is given after the
 name goes to `cell-train ssl`; a run that was cut off goes on.
 """
 
@@ -119,16 +120,21 @@ def judged(features: np.ndarray, told: Known) -> dict[str, float]:
     return {k: round(v, 3) for k, v in found.items()}
 
 
-def learnt(path: Path, folder: Path, name: str, more: list[str]) -> tuple[np.ndarray, Any]:
-    """float64 (n,p), and the model's card."""
-    model, table = folder / f"{name}.model", folder / f"{name}.parquet"
+def learnt(path: Path, folder: Path, name: str, more: list[str]) -> Path:
+    """The model, trained unless it is there."""
+    model = folder / f"{name}.model"
     if not model.exists():
         run("cell-train", "ssl", path, *RUNS[name], *TOLD, *more, "--resume", "-o", model)
-    run("cell-feat", "embed", path, "-m", model, "-o", table, "-q", "--force")
+    return model
+
+
+def embedded(path: Path, model: Path, *more: str) -> np.ndarray:
+    """float64 (n,p) of every crop."""
+    table = model.with_suffix(".parquet")
+    run("cell-feat", "embed", path, "-m", model, *more, "-o", table, "-q", "--force")
     found = pq.read_table(table)
-    columns = [c for c in found.column_names if c.startswith("emb_")]
-    made = np.column_stack([found[c].to_numpy() for c in columns])
-    return made, json.loads((model / "model.json").read_text())
+    return np.column_stack([found[c].to_numpy() for c in found.column_names
+                            if c.startswith("emb_")])
 
 
 def main() -> None:
@@ -145,12 +151,17 @@ def main() -> None:
         said = judged(handcrafted(path, given.scratch), told)
         print(json.dumps({"features": "hand", **said}), flush=True)
         return
-    features, card = learnt(path, given.scratch, given.name, more)
-    print(json.dumps({"features": given.name, "network": card["architecture"],
-                      "dimensions": features.shape[1], "epochs": card["training"]["epochs"],
-                      **judged(features, told), "untrained": card["probes"]["untrained"],
-                      "collapse": card["collapse"]["collapsed"],
-                      "seconds": round(time.process_time() - start)}), flush=True)
+    model = learnt(path, given.scratch, given.name, more)
+    card = json.loads((model / "model.json").read_text())
+    print(json.dumps({"network": card["architecture"], "epochs": card["training"]["epochs"],
+                      "collapse": card["collapse"]["collapsed"]}), flush=True)
+    for said, how in (("as they lie", ()), ("turned", ("--tta", "all")),
+                      ("untrained", ("--untrained",)),
+                      ("untrained, turned", ("--untrained", "--tta", "all"))):
+        features = embedded(path, model, *how)
+        print(json.dumps({"features": said, "dimensions": features.shape[1],
+                          **judged(features, told),
+                          "seconds": round(time.process_time() - start)}), flush=True)
 
 
 if __name__ == "__main__":

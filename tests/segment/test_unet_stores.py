@@ -12,7 +12,8 @@ from networks import write_model
 from libcell.data import labels
 from libcell.data.images import Source
 from libcell.nn.segmenter.network import Segmenter, Shape
-from libcell.run import workers
+from libcell.nn.turns import TURNS
+from libcell.run import cluster, workers
 from libcell.segment.network import field, patches
 from libcell.segment.network.model import load_network
 
@@ -169,7 +170,7 @@ def test_turns_probability_size_and_border(tmp_path):
 def test_with_all_turns_a_turned_image_is_told_the_same_turned(tmp_path):
     """The mean over all turns knows no direction of its own."""
     network = load_network(write_model(tmp_path / "s.model"), "cpu")
-    runner = patches.Runner(network, patches.TURNS["all"])
+    runner = patches.Runner(network, TURNS["all"])
     image = np.random.default_rng(0).random((1, 1, 96, 96)).astype(np.float32)
 
     def said(pixels):
@@ -251,6 +252,6 @@ def test_what_blocks_are_told_can_be_sent_to_another_machine(tmp_path, monkeypat
     write_images(tmp_path / "p.ome.zarr", {"": blobs((1, 1, 1, 90, 100)).astype(np.float32)})
     real = workers.Inline.submit
     monkeypatch.setattr(workers.Inline, "submit", lambda self, function, args: real(
-        self, function, workers.absolute(args)))
+        self, function, cluster.absolute(args)))
     segment(tmp_path, "--tile", 64)
     assert read(tmp_path).any()

@@ -16,6 +16,7 @@ from libcell.data.crop_reader import Batch
 from libcell.errors import Unavailable
 from libcell.feat.embedding.network import Network, loaded
 from libcell.feat.embedding.sight import Sight
+from libcell.nn.turns import TURNS, Turn, turned
 
 ROWS = 1024  # crops of one block
 KEYS = ("object_id", "Metadata_Plate", "Metadata_Well", "Metadata_Site", "Metadata_Image",
@@ -27,7 +28,8 @@ PICTURES = {"cpu": 32, "cuda": 512, "mps": 128}  # that go through a network tog
 class Recipe:
     """All that a block is told besides which crops.
 
-    `pictures` go through the network together; `bf16` lets it compute in that precision.
+    `pictures` go through the network together; `bf16` lets it compute in that precision; `turns`
+    is a key of `libcell.nn.turns.TURNS`.
     """
 
     network: Network
@@ -35,6 +37,7 @@ class Recipe:
     device: str
     pictures: int
     bf16: bool = False
+    turns: str = "none"
 
 
 def embed_block(store: Path, start: int, recipe: Recipe, target: Path) -> dict[str, Any]:
@@ -100,9 +103,17 @@ class Passing:
                      else contextlib.nullcontext())
         with torch.inference_mode():
             fed = self.recipe.sight.tensor(batch, device)
+            views = TURNS[self.recipe.turns]
             with precision:
-                made = self.network(fed)
-            return made.float().cpu().numpy().reshape(len(batch.rows), -1)
+                made = self._seen(fed, views[0])
+                for view in views[1:]:
+                    made += self._seen(fed, view)
+            return (made / len(views)).cpu().numpy().reshape(len(batch.rows), -1)
+
+    def _seen(self, pictures: torch.Tensor, turn: Turn) -> torch.Tensor:
+        given = turned(pictures, turn).contiguous(memory_format=torch.channels_last)
+        made: torch.Tensor = self.network(given).float()
+        return made
 
     def _halve(self, crops_at_once: int, text: str) -> None:
         device = self.recipe.device

@@ -19,6 +19,7 @@ from libcell.data.images import SHARD, Source
 from libcell.errors import DataError
 from libcell.nn.segmenter import contrast
 from libcell.nn.segmenter.contrast import Range
+from libcell.nn.turns import TURNS
 from libcell.run.job import Job
 from libcell.segment.kernels.counting import count_roots, final_ids, relabel
 from libcell.segment.kernels.window import Box
@@ -44,7 +45,7 @@ class NetworkParams:
     least             probability from which a pixel is cell, in 1/255
     score             mean probability from which an object is one, in 1/255
     reach_px          how far a cell's pixels may be from its centre
-    turns             key of `patches.TURNS`
+    turns             key of `libcell.nn.turns.TURNS`
     min_area_px, max_area_px, clear_border   which objects remain
     """
 
@@ -124,7 +125,7 @@ def segment_frame(image: Image, t: int, params: NetworkParams) -> tuple[np.ndarr
 
 
 def _runner(params: NetworkParams) -> patches.Runner:
-    return patches.Runner(load_network(params.model, params.device), patches.TURNS[params.turns])
+    return patches.Runner(load_network(params.model, params.device), TURNS[params.turns])
 
 
 def _levels(pixels: np.ndarray, params: NetworkParams, where: str) -> tuple[float, float]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from libcell.errors import Unavailable
+from libcell.nn.turns import Turn, turned
 
 if TYPE_CHECKING:
     from libcell.nn.segmenter.network import Segmenter
@@ -23,12 +24,6 @@ UNIT = 127  # the int8 that stands for a direction of length 1
 SURELY_NOT = 26  # of 255: where a cell is less likely than this, no path leads through
 
 Read = Callable[[slice, slice], np.ndarray]
-Turn = tuple[int, bool]  # quarter turns, then whether it is mirrored
-TURNS: dict[str, tuple[Turn, ...]] = {
-    "none": ((0, False),),
-    "flips": ((0, False), (2, False), (0, True), (2, True)),
-    "all": tuple((k, m) for m in (False, True) for k in range(4)),
-}
 
 
 def edge_of(depth: int) -> int:
@@ -74,7 +69,7 @@ class Runner:
         image = torch.from_numpy(np.pad(pixels, padding, mode="reflect"))
         total: torch.Tensor | None = None
         for turn in self.turns:
-            given = _turned(image, turn)[None]
+            given = turned(image, turn)[None]
             output = self._run(given[:, :, 0] if flat else given)[0]
             output = output[:, None] if flat else output
             output[0].sigmoid_()
@@ -123,13 +118,6 @@ def quantised(output: np.ndarray) -> np.ndarray:
     ways[:, made[0] < SURELY_NOT] = 0
     made[1:] = ways.view(np.uint8)
     return made
-
-
-def _turned(image: torch.Tensor, turn: Turn) -> torch.Tensor:
-    """Rows and columns turned by quarters, then mirrored left to right."""
-    quarters, mirrored = turn
-    turned = torch.rot90(image, quarters, (-2, -1))
-    return turned.flip(-1) if mirrored else turned
 
 
 def _turned_back(output: torch.Tensor, turn: Turn) -> torch.Tensor:
