@@ -32,13 +32,15 @@ class Options:
                                    least=0, most=1)] = 0.99
     log: Annotated[bool, Opt("find otsu and mixture thresholds on a logarithmic scale",
                              ("--log",))] = False
+    defined: Annotated[bool, Opt("leave out objects that are of no class, or of several",
+                                 ("--defined",))] = False
     name: Annotated[str, Opt("column that the class is written to")] = "Metadata_Class"
 
 
 def run(job: Job, options: Options) -> None:
     """Find or read the gates, apply them, write gates, classes and picture."""
     from libcell.data import tables
-    from libcell.feat.gating import find, rules
+    from libcell.feat.gating import find, picture, rules
 
     _require(options)
     table = job.inputs.table("features")
@@ -56,8 +58,11 @@ def run(job: Job, options: Options) -> None:
     if job.kind == "gates":  # the table alone, for --gates
         job.write_table("gates", made)
         return
-    _write(job, _with_classes(table, options.name, classes), made, gates, groups, options)
-    job.publish("bundle", table.num_rows, classes=counts)
+    told = _with_classes(table, options.name, classes)
+    written = told.filter(classes != rules.UNDEFINED) if options.defined else told
+    drawn = picture.draw(told, gates, groups, options.log)
+    _write(job, {"gates": made, "features": written}, drawn)
+    job.publish("bundle", written.num_rows, classes=counts)
 
 
 def _require(options: Options) -> None:
@@ -92,18 +97,13 @@ def _with_classes(table: pa.Table, name: str, classes: Any) -> pa.Table:
     return table.add_column(told[-1] + 1, name, column)
 
 
-def _write(
-    job: Job, table: pa.Table, made: pa.Table, gates: list[Gate], groups: list[str | None],
-    options: Options,
-) -> None:
+def _write(job: Job, made: dict[str, pa.Table], drawn: str) -> None:
     from libcell.data import tables
-    from libcell.feat.gating import picture
 
     job.root.mkdir(exist_ok=True)
-    for name, content in (("gates", made), ("features", table)):
+    for name, content in made.items():
         tables.write_parts(job.root / f"{name}.parquet", [content], content.schema, name,
                            job.provenance())
-    drawn = picture.draw(table, gates, groups, options.log)
     (job.root / "gates.svg").write_text(drawn, "utf-8")
 
 

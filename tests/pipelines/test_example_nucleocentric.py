@@ -9,7 +9,7 @@ import recipe_lines
 from libcell.data import tables
 
 TINY = ("JOBS=1", "SIZE=--wells 6 --sites 1 --size 144 --cells 14", "TEST=B04", "MOST=2",
-        "WHOLE=48", "NEAR=24", "TREES=--trees 20", "MEASURE=--families shape,intensity",
+        "WHOLE=48", "NEAR=24", "TREES=--trees 20",
         "NETWORK=--backbone test_resnet --size 24 --epochs 2 --batch 8 --no-baselines")
 
 
@@ -25,12 +25,12 @@ def out(tmp_path_factory):
 @pytest.mark.slow
 def test_hidden_shifts_are_found(out):
     with (out / "raw" / "truth" / "shifts.csv").open() as file:
-        hidden = {r["Metadata_Well"]: np.array([float(r["dy"]), float(r["dx"])])
+        hidden = {f"B/{r['Metadata_Well'][1:]}/1": np.array([float(r["dy"]), float(r["dx"])])
                   for r in csv.DictReader(file)}
     rows = tables.read(out / "both.bundle" / "transforms.parquet", "transforms").to_pylist()
     assert len(rows) == len(hidden)
     for row in rows:
-        np.testing.assert_allclose([row["dy"], row["dx"]], -hidden[row["Metadata_Well"]], atol=0.3)
+        np.testing.assert_allclose([row["dy"], row["dx"]], -hidden[row["Metadata_Image"]], atol=0.3)
 
 
 @pytest.mark.slow

@@ -50,18 +50,24 @@ def largest_shift_error(transforms: str, truth: str, bound_px: float) -> Figure:
 
     def read(out: Path) -> tuple[float, float]:
         with (out / truth).open(newline="") as file:
-            hidden = {(r["Metadata_Well"], r["Metadata_Site"]): (float(r["dy"]), float(r["dx"]))
-                      for r in csv.DictReader(file)}
+            hidden = {f"{r['Metadata_Well'][0]}/{r['Metadata_Well'][1:]}/{r['Metadata_Site']}":
+                      (float(r["dy"]), float(r["dx"])) for r in csv.DictReader(file)}
         rows = pq.read_table(out / transforms).to_pylist()
         if len(rows) < len(hidden):
             raise ValueError(f"{out / transforms}: {len(rows)} of {len(hidden)} fields")
         errors = []
         for row in rows:
-            dy, dx = hidden[row["Metadata_Well"], str(row["Metadata_Site"])]
+            dy, dx = hidden[row["Metadata_Image"]]
             errors.append(max(abs(row["dy"] + dy), abs(row["dx"] + dx)))
         return max(errors), bound_px
 
     return Figure("largest error of a hidden shift, px", read, more=False)
+
+
+def rows(file: str, wanted: int) -> Figure:
+    """Rows of a table, at least so many."""
+    return Figure(f"{file}, rows",
+                  lambda out: (pq.read_metadata(out / file).num_rows, wanted - 1))
 
 
 def size(file: str, least_bytes: int) -> Figure:

@@ -90,7 +90,7 @@ def test_a_metric_is_held_against_another(tmp_path):
 
 def test_shifts_are_held_against_those_hidden(tmp_path):
     (tmp_path / "s.csv").write_text("Metadata_Well,Metadata_Site,dy,dx\nB02,1,2.0,-3.0\n")
-    pq.write_table(pa.table({"Metadata_Well": ["B02"], "Metadata_Site": ["1"], "dy": [-2.1],
-                             "dx": [3.0]}), tmp_path / "t.parquet")
+    pq.write_table(pa.table({"Metadata_Image": ["B/02/1"], "dy": [-2.1], "dx": [3.0]}),
+                   tmp_path / "t.parquet")
     value, _, holds = largest_shift_error("t.parquet", "s.csv", 0.2).judge(tmp_path)
     assert value == pytest.approx(0.1) and holds

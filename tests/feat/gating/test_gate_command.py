@@ -57,6 +57,14 @@ def test_one_class_passes_and_none_or_both_are_undefined(tmp_path):
          "method": "manual", "group": None}]
 
 
+def test_those_of_no_class_may_be_left_out(tmp_path):
+    stains(tmp_path, [700, 10, 700, 10], [10, 400, 400, 10])
+    done = gate(tmp_path, "--gate", f"astro={EDU}>600", "--gate", f"neuron={BRDU}>300", "--defined")
+    assert classes_of(tmp_path) == ["astro", "neuron"]
+    assert done.records[-1]["n"] == 2 and done.records[-1]["classes"]["undefined"] == 2
+    assert validate(tmp_path / "x.bundle") == []
+
+
 def test_several_gates_of_a_class_must_all_pass_and_where_is_for_every_class(tmp_path):
     area = "Nuclei_AreaShape_Area"
     stains(tmp_path, [700, 700, 700, 10], [10, 10, 400, 400],
