@@ -80,11 +80,13 @@ class Source:
     def settled(self, read: Callable[[Path], Result]) -> Result:
         """Call `read` on the store's place, again if the store was moved meanwhile.
 
-        A chunk that is not there reads as zeros, so a move in the middle of a read would go
-        unnoticed; that the store still lies where it lay proves that it did not happen.
+        A chunk that is not there reads as zeros, so a move in the middle of a read, or the store's
+        removal, would go unnoticed; that the same store still lies where it lay proves that it did
+        not happen.
         """
         for _ in range(20):
             place = self.location()
+            lay = _identity(place)
             try:
                 value = read(place)
             except (DataError, MissingInput, OSError):
@@ -92,9 +94,22 @@ class Source:
                     raise
                 time.sleep(0.05)
                 continue
-            if place == self.location():
+            if place == self.location() and lay == _identity(place):
                 return value
         raise MissingInput(f"{self.where}: not found")
+
+
+def _identity(place: Path) -> list[tuple[int, int] | None]:
+    """What tells a store from another that took its place: its folder or file, and its root."""
+    found: list[tuple[int, int] | None] = []
+    for path in (place, place / "zarr.json"):
+        try:
+            state = path.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((state.st_dev, state.st_ino))
+    return found
 
 
 class ZarrImage:

@@ -19,7 +19,11 @@ class Block:
     def files(self) -> list[Path]:
         """The files that the block is to read, as far as its arguments name them; those that
         went away, and those that it is to write, are among them."""
-        return [p for p in _paths(list(self.args.values())) if not p.is_dir()]
+        return [p for p in self.paths() if not p.is_dir()]
+
+    def paths(self) -> list[Path]:
+        """All files, stores and folders that the arguments name."""
+        return list(_paths(list(self.args.values())))
 
 
 def _paths(values: list[Any]) -> Iterator[Path]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from libcell.run.unchanged import Unchanged
 
 SHOWN = 5  # identical failures are named this often, then counted
+CHANGED = "changed or went away while it was read; run again when it is whole"
 
 
 @dataclasses.dataclass
@@ -122,6 +123,7 @@ class Job:
                 try:
                     with workers.lost_workers():
                         result = future.result()
+                    self._require_same(block)
                 except PartlyDone:
                     raise
                 except Exception as error:  # noqa: BLE001  one bad block must not stop the rest
@@ -151,6 +153,12 @@ class Job:
     def keep(self, phase: str, key: str) -> None:
         """Note work that was done here, not over the pool, and that `--resume` will go on from."""
         self._journal.add(phase, key, None)
+
+    def _require_same(self, block: Block) -> None:
+        """What a block made of another input than the run began with is not to be gone on from."""
+        changed = self.read.another(block.paths()) if self.read else None
+        if changed:
+            raise DataError(f"{changed}: {CHANGED}")
 
     def _fail(self, block: Block, error: BaseException) -> None:
         if isinstance(error, OSError) and error.errno in FULL:
@@ -310,8 +318,7 @@ class Job:
         changed = self.read.changed(self._failed_files) if self.read else []
         if changed:
             self.output.abandon()
-            raise DataError(f"{changed[0]}: changed or went away while it was read; run again "
-                            "when it is whole")
+            raise DataError(f"{changed[0]}: {CHANGED}")
 
     # -- provenance ----------------------------------------------------------------------
 

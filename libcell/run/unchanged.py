@@ -10,11 +10,21 @@ class Unchanged:
     """The states of inputs when it is made: an output must be of one state of each."""
 
     def __init__(self, paths: Iterable[Path]):
-        self._known = {path: digests.state(path) for path in paths}
+        self._seen = {path: digests.glance(path) for path in paths}
+        self._known = {path: digests.state(path) for path in self._seen}
 
     def marks(self) -> list[tuple[str, str]]:
         """Path and state, as `job.json` keeps them."""
         return [(str(path), known.mark) for path, known in self._known.items()]
+
+    def another(self, paths: Iterable[Path]) -> Path | None:
+        """The first of some paths that is an input and not what it was; a look, where it is."""
+        for path in paths:
+            if path in self._known and self._seen[path] != (now := digests.glance(path)):
+                if not self._known[path].holds(digests.state(path)):
+                    return path
+                self._seen[path] = now
+        return None
 
     def changed(self, failed: Iterable[Path] = ()) -> list[Path]:
         """Inputs that changed or went away since, but for those that `failed` (or hold such)."""

@@ -36,12 +36,16 @@ class Given:
         try:
             yield
         finally:
-            self.vanish()
+            for path in (self.path, self._gone()):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
             copy.rename(self.path)
 
     def vanish(self) -> None:
-        """Take it away."""
-        shutil.rmtree(self.path) if self.path.is_dir() else self.path.unlink(missing_ok=True)
+        """Take it away, all at once."""
+        self.path.rename(self._gone())
+
+    def _gone(self) -> Path:
+        return self.aside / f"gone-{self.path.name}"
 
     def touch(self, when: int) -> None:
         """The same content, another time."""

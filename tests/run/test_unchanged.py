@@ -8,6 +8,8 @@ from hand_made import call, write_images
 from small_plate import PATTERN, write_raw
 
 from libcell.data import digests
+from libcell.data.images import Source
+from libcell.errors import MissingInput
 from libcell.run.job import Job
 from libcell.run.unchanged import Unchanged
 
@@ -78,6 +80,33 @@ def test_no_output_of_an_input_that_changed_meanwhile(tmp_path, monkeypatch, wha
     assert sorted(p.name for p in tmp_path.iterdir()) == ["raw"]
     file.write_bytes(content)
     call(*command, "--resume")
+
+
+def test_a_block_is_not_done_if_its_input_is_another_by_then(tmp_path):
+    """Each is looked at after each block; only then is the block noted as done."""
+    store = write_images(tmp_path / "x.ome.zarr", {"": np.zeros((1, 1, 1, 8, 8), np.uint16)})
+    file = put(tmp_path / "y", "1")
+    read = Unchanged([store, file])
+    assert read.another([store, file, tmp_path / "no input"]) is None
+    os.utime(store / "zarr.json", (0, 0))
+    assert read.another([store]) is None
+    put(file, "22")
+    assert read.another([store, file]) == file
+    store.rename(tmp_path / "gone")
+    assert read.another([store]) == store
+
+
+def test_a_store_that_goes_away_in_the_middle_of_a_read_is_not_read_as_zeros(tmp_path):
+    store = write_images(tmp_path / "x.ome.zarr", {"": np.ones((1, 1, 1, 8, 8), np.uint16)})
+
+    def read(place):
+        if not place.exists():
+            raise MissingInput("gone")
+        store.rename(tmp_path / "gone")
+        return 0  # as zarr says of chunks that are not there
+
+    with pytest.raises(MissingInput):
+        Source(store).settled(read)
 
 
 def test_another_file_deep_in_a_folder_is_another_job(tmp_path):
