@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from libcell.cli import faults, subcommand
 from libcell.cli.config import default_map
+from libcell.data import remote
 from libcell.errors import CellError, UsageFault
 from libcell.run import registry
 
@@ -150,6 +151,8 @@ def run(room: str, about: str, args: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  the user sees one line, never a traceback
         text, code = faults.unexpected(error, "-v" in args or "--verbose" in args)
         return _say(name, text, code, args)
+    finally:
+        remote.forget()
 
 
 def _whole_name(room: str, args: list[str]) -> str:
@@ -160,7 +163,7 @@ def _whole_name(room: str, args: list[str]) -> str:
 
 def _say(name: str, text: str, code: int, args: list[str]) -> int:
     """The line that ends a command; also before any option was read, hence the look at `args`."""
-    line = " ".join(text.split())
+    line = remote.told(" ".join(text.split()))
     if "--log-json" in args:
         entry = {"level": "error", "command": name, "message": line, "code": code}
         line = json.dumps(entry, ensure_ascii=False)

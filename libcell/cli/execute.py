@@ -15,6 +15,7 @@ from libcell import __version__
 from libcell.cli.config import dump
 from libcell.cli.options import Common
 from libcell.cli.terminal import Terminal
+from libcell.data import remote
 from libcell.errors import UsageFault
 from libcell.run import devices, workers
 from libcell.run.inputs import Inputs
@@ -39,8 +40,8 @@ def execute(room: str, method: Method, common: Common, options: Any, given: list
     follows = _follows(method)
     terminal = Terminal(f"cell-{room}", quiet=common.quiet or follows, verbose=common.verbose,
                         log_json=common.log_json, records=not (to_stdout or follows))
-    if common.skip_existing and not to_stdout and Path(str(common.output)).exists():
-        return _skip(method, Path(str(common.output)), terminal)
+    if common.skip_existing and not to_stdout and _exists(str(common.output)):
+        return _skip(method, str(common.output), terminal)
     stream = cast(io.BufferedReader, sys.stdin.buffer) if given == ["-"] else None
     inputs = Inputs(given, stream)
     if common.dry_run:
@@ -53,6 +54,14 @@ def execute(room: str, method: Method, common: Common, options: Any, given: list
     finally:
         terminal.close()
     return 0
+
+
+def _exists(name: str) -> bool:
+    if not remote.is_url(name):
+        return Path(name).exists()
+    from libcell.data import upload
+
+    return upload.exists(name)
 
 
 def _require(room: str, method: Method, common: Common, given: list[str]) -> None:
@@ -89,6 +98,7 @@ def _job(
 ) -> Iterator[Job]:
     """A job with its output begun and its workers up; both are let go of at the end."""
     from libcell.data.output import Output
+    from libcell.data.upload import Upload
     from libcell.run.unchanged import Unchanged
 
     with contextlib.ExitStack() as stack:
@@ -98,18 +108,21 @@ def _job(
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="libcell-")))
             sink = _arrow_sink(stack) if common.output else None
         else:
+            again = {"force": common.force, "resume": common.resume}
             path = Path(str(common.output).rstrip("/"))
             if _follows(method):
-                path = _aside(stack, path)
-            output = Output(path, force=common.force, resume=common.resume)
+                output = Output(_aside(stack, path), **again)
+            elif remote.is_url(common.output):
+                output = Upload(str(common.output), **again)
+            else:
+                output = Output(path, **again)
             read = Unchanged(_read_paths(method, options, inputs))
             output.begin(_signature(room, method, options, read))
             stack.callback(output.release)
         pool = workers.open_pool(_scheduler(method, common),
                                  common.workers or workers.default_workers(),
                                  output.partial if output else scratch)
-        if pool.remote:
-            options = _with_absolute_paths(method, options)
+        options = _with_paths(method, options, pool.remote)
         job = Job(room, method, options, inputs, output, pool, terminal, seed=common.seed,
                   device=device, partial_ok=common.partial_ok, scratch=scratch, sink=sink,
                   read=read)
@@ -137,15 +150,17 @@ def _aside(stack: contextlib.ExitStack, path: Path) -> Path:
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="libcell-"))) / path.name
 
 
-def _with_absolute_paths(method: Method, options: Any) -> Any:
-    """Options that name files, for workers whose working folder is another."""
-    def absolute(value: Any) -> Any:
+def _with_paths(method: Method, options: Any, absolute: bool) -> Any:
+    """Options with paths where they name files: for URLs, and for workers elsewhere."""
+    def path(value: Any) -> Any:
         if isinstance(value, tuple):
-            return tuple(map(absolute, value))
-        return value and str(Path(value).absolute())
+            return tuple(map(path, value))
+        if value and (absolute or remote.is_url(value)):
+            return str(remote.local(value).absolute())
+        return value
 
     named = {f.name: getattr(options, f.name) for f in option_fields(method.options) if f.opt.path}
-    return replace(options, **{k: absolute(v) for k, v in named.items()})
+    return replace(options, **{k: path(v) for k, v in named.items()})
 
 
 def _signature(room: str, method: Method, options: Any, read: "Unchanged") -> dict[str, Any]:
@@ -164,7 +179,7 @@ def _read_paths(method: Method, options: Any, inputs: Inputs) -> list[Path]:
     told = [(f.many, getattr(options, f.name)) for f in option_fields(method.options)
             if f.opt.path]
     named = [p for many, value in told for p in (value if many else [value])]
-    return given + [Path(p) for p in named if p]
+    return given + [remote.local(p) for p in named if p]
 
 
 def _arrow_sink(stack: contextlib.ExitStack) -> Any:
@@ -203,11 +218,12 @@ class _Flushing:
         return True
 
 
-def _skip(method: Method, path: Path, terminal: Terminal) -> int:
+def _skip(method: Method, path: str, terminal: Terminal) -> int:
     from libcell.data.summary import record_of
 
-    foreign = {"schema": FILES, "path": str(path), "n": 1, "complete": True}
-    terminal.record(foreign if method.writes == FILES else record_of(path))
+    foreign = {"schema": FILES, "path": path, "n": 1, "complete": True}
+    found = foreign if method.writes == FILES else record_of(remote.local(path))
+    terminal.record(found | {"path": path})
     terminal.note(f"{path}: exists, left as it is")
     return 0
 

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from libcell.cli import faults
+from libcell.data import remote
 from libcell.run.reporter import Reporter
 
 
@@ -63,7 +64,7 @@ class Terminal(Reporter):
             self.note(f"{path or 'figures only'}: {schema}, n {n}, in {seconds:.1f} s")
 
     def _write(self, level: str, text: str, **more: Any) -> None:
-        line = " ".join(text.split())
+        line = remote.told(" ".join(text.split()))
         if self._json:
             entry = {"level": level, "command": self._name, "message": line} | more
             sys.stderr.write(json.dumps(entry, ensure_ascii=False) + "\n")

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from libcell.data import remote
+
 SEALS = ("zarr.json", "model.json")
 UNDER_WAY = ".partial"  # what the folder ends in where an output grows (`libcell.data.output`)
 
@@ -49,7 +51,7 @@ def of_path(path: Path) -> str:
     seal = _seal(path)
     if seal:
         return of_file(seal)
-    listing = sorted((p.relative_to(path).as_posix(), p.stat().st_size)
+    listing = remote.listing(path) or sorted((p.relative_to(path).as_posix(), p.stat().st_size)
                      for p in path.rglob("*") if p.is_file())
     return of_json(listing).replace("sha256:", "listing:", 1)
 
@@ -82,6 +84,9 @@ def state(path: Path) -> State:
     """The present state of an input. Folders of outputs that are under way are no part of it."""
     if not path.exists():
         return State("missing")
+    elsewhere = remote.seal(path)
+    if elsewhere:
+        return State(elsewhere)
     if not path.is_dir():
         return State(f"stat:{_stat(path.stat())}" if path.is_file() else "a stream")
     seal = _seal(path)

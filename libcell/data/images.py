@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 import zarr.storage
 
-from libcell.data import arrays, codecs, ngff
+from libcell.data import arrays, codecs, ngff, remote
 from libcell.data.image import ALL, About, Image
 from libcell.errors import DataError, MissingInput, reading
 from libcell.schema import archives
@@ -32,7 +32,7 @@ def open_root(path: Path) -> zarr.Group:
     if not path.exists():
         raise MissingInput(f"{path}: not found")
     with reading(path, "not a readable zarr store"):
-        store: Any = str(path)
+        store: Any = remote.store(path) or str(path)
         if path.suffix == ".zip":
             archives.require_moderate(path)
             store = zarr.storage.ZipStore(path, mode="r")

@@ -194,11 +194,19 @@ class Output:
         """What is given the output's name."""
         return self.partial / "out.zip" if self.path.name.endswith(".zarr.zip") else self.root
 
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return str(self.path)
+
+    def _zipped(self) -> Path:
+        """What is given the output's name, made."""
+        source = self._made()
+        return source if source == self.root else _zip(self.root, source)
+
     def publish(self) -> None:
         """Give the finished output its name."""
-        source = self._made()
-        if source != self.root:
-            _zip(self.root, source)
+        source = self._zipped()
         if self.journal.exists():
             self.journal.replace(self._closing())
         if self.path.is_dir() or (source.is_dir() and self.path.exists()):

@@ -17,6 +17,7 @@ from google_crc32c import value as crc32c
 from numcodecs import blosc, zstd
 from zarr.codecs import BloscCodec, BytesCodec, ShardingCodec, ZstdCodec
 
+from libcell.data import remote
 from libcell.data.shards import ABSENT
 from libcell.errors import DataError, reading
 
@@ -61,7 +62,7 @@ def _is_ours(array: zarr.Array) -> bool:
 
 def _mappable(array: zarr.Array, store: Path) -> bool:
     if store.is_dir():
-        return True
+        return not remote.is_elsewhere(store)
     with reading(store, "not a readable zip"), zipfile.ZipFile(store) as archive:
         entries = archive.infolist()
     return all(e.compress_type == zipfile.ZIP_STORED for e in entries

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from libcell.data import remote
 from libcell.errors import DataError, MissingInput, PartlyDone, UsageFault, reading
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Inputs:
         Records must be of one of the `kinds`, where any are named.
         """
         if self.piped:
-            found = [Path(_line_path(line, kinds)) for line in self._lines()]
+            found = [remote.local(_line_path(line, kinds)) for line in self._lines()]
         else:
             found = [p for text in self.given for p in expand(text)]
         if not found:
@@ -77,7 +78,7 @@ class Inputs:
         if line.startswith("{"):
             yield from self._record(line, kind)
             return
-        path = Path(line)
+        path = remote.local(line)
         self._note([path])
         for group in _groups(path, kind):
             yield Source(path, group)
@@ -139,7 +140,7 @@ class Inputs:
 
         entry = _parse(line)
         _require_kind(entry, kind)
-        path = Path(entry["path"])
+        path = remote.local(entry["path"])
         if "group" in entry:
             partial = entry.get("partial")
             source = Source(path, entry["group"], Path(partial) if partial else None)
@@ -169,6 +170,8 @@ class Inputs:
 
 def expand(text: str) -> list[Path]:
     """A path, or the matches of a glob in natural order (A2 before A10)."""
+    if remote.is_url(text):
+        return _expand_url(text)
     path = Path(text)
     if path.exists():
         return [path]
@@ -180,6 +183,15 @@ def expand(text: str) -> list[Path]:
             return found
         raise MissingInput(f"{text}: no file matches")
     raise MissingInput(f"{text}: not found")
+
+
+def _expand_url(text: str) -> list[Path]:
+    if not any(mark in text for mark in "*?["):
+        return [remote.local(text)]
+    found = sorted(remote.matches(text), key=natural)
+    if not found:
+        raise MissingInput(f"{text}: no file matches")
+    return [remote.local(url) for url in found]
 
 
 def natural(path: Path | str) -> list[tuple[int, int, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from libcell import __version__
+from libcell.data import remote
 from libcell.errors import FULL, CellError, DataError, PartlyDone
 from libcell.run import workers
 from libcell.run.blocks import Block
@@ -92,6 +93,9 @@ class Job:
         from libcell.data.labels import source_of
 
         assert self.output
+        place, store = remote.told(str(image)), self.output.name
+        if remote.is_url(place) or remote.is_url(store):
+            return remote.relative(place, store)
         return source_of(image, self.output.path)
 
     # -- blocks --------------------------------------------------------------------------
@@ -293,6 +297,8 @@ class Job:
         from libcell.schema.versions import tag
 
         assert self.output
+        if remote.is_url(self.output.name):
+            return  # nobody else can read it yet
         self.reporter.record(
             {"schema": tag(name), "path": str(self.output.path), "group": group, "n": n,
              "partial": str(self.output.root)}
@@ -308,7 +314,7 @@ class Job:
             self._require_unchanged()
             self._journal.close()
             self.output.publish()
-            path = str(self.output.path)
+            path = self.output.name
         self.reporter.record({"schema": shown(name), "path": path, "n": n, "complete": True} | more)
 
     def _require_unchanged(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from libcell.data import digests
+from libcell.data import digests, remote
 
 
 class Unchanged:
@@ -15,7 +15,7 @@ class Unchanged:
 
     def marks(self) -> list[tuple[str, str]]:
         """Path and state, as `job.json` keeps them."""
-        return [(str(path), known.mark) for path, known in self._known.items()]
+        return [(remote.told(str(path)), known.mark) for path, known in self._known.items()]
 
     def another(self, paths: Iterable[Path]) -> Path | None:
         """The first of some paths that is an input and not what it was; a look, where it is."""
