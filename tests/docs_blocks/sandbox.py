@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from libcell.run.registry import ROOMS
 from tests.docs_blocks.commands import COMMAND, calls, lines
 from tests.docs_blocks.kitchen import Kitchen
 from tests.docs_blocks.pages import Block, blocks
@@ -22,6 +23,10 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 NEAR = 0.2  # of a number that a page shows: another machine rounds otherwise
 LIMIT_S = 240
 END = "@@ended@@"
+# elsewhere blocks are alternatives, which write to one name
+FORCED = "".join(
+    f"""cell-{room}() {{ case " $* " in *" -o "*) CELL_FORCE=1 command cell-{room} "$@";;
+    *) command cell-{room} "$@";; esac; }}\n""" for room in ROOMS)
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,9 @@ def run(block: Block, folder: Path) -> str:
     if block.language in ("sh", "bash"):
         return _failed(_bash(block, folder, block.text, "-e"))
     if block.language == "python":
-        return _failed(_run(block, folder, [sys.executable, "-"], block.text))
+        return _failed(_run(folder, [sys.executable, "-"], block.text))
     if block.language == "make":
-        return _failed(_run(block, folder, ["make", "-B", "-f", "-"], block.text))
+        return _failed(_run(folder, ["make", "-B", "-f", "-"], block.text))
     return ""
 
 
@@ -142,20 +147,19 @@ def _end(text: str) -> str:
 def _bash(
     block: Block, folder: Path, script: str, *options: str
 ) -> "subprocess.CompletedProcess[str]":
-    return _run(block, folder, ["bash", *options, "-o", "pipefail", "-s"], script)
+    before = "" if block.page in COPIED else FORCED
+    return _run(folder, ["bash", *options, "-o", "pipefail", "-s"], before + script)
 
 
-def _run(
-    block: Block, folder: Path, command: list[str], text: str
-) -> "subprocess.CompletedProcess[str]":
+def _run(folder: Path, command: list[str], text: str) -> "subprocess.CompletedProcess[str]":
     try:
-        return subprocess.run(command, input=text, cwd=folder, env=environment(block.page, folder),
+        return subprocess.run(command, input=text, cwd=folder, env=environment(folder),
                               capture_output=True, text=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 124, "", f"not done in {LIMIT_S} s")
 
 
-def environment(page: str, folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """Our commands first, one core, short training; installs go into the page's own folder."""
     plugins = folder / ".installed" / "site-packages"
     ours = {
@@ -164,6 +168,5 @@ def environment(page: str, folder: Path) -> dict[str, str]:
         "CELL_TRAIN_EPOCHS": "1", "PIP_TARGET": str(plugins), "PIP_NO_DEPS": "1",
         "PIP_NO_BUILD_ISOLATION": "0", "PIP_QUIET": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
-    # elsewhere blocks are alternatives, which write to one name
-    return os.environ | ours | ({} if page in COPIED else {"CELL_FORCE": "1"})
+    return os.environ | ours
 
