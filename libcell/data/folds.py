@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from libcell.data import matrix
+from libcell.errors import reading
 
 Answers = dict[str, np.ndarray]  # float64 (m, k) each: chances, and whatever else is asked for
 
@@ -24,7 +25,8 @@ def gather(
     every = np.arange(rows.num_rows)
     if not members:
         return ask("", every)
-    own = _tester(members, rows, card["split"]["by"])
+    with reading("the model's card", "its folds are none"):
+        own = _tester(members, rows, card["split"]["by"])
     said: dict[str, np.ndarray] = {}
     for member in members:
         places = np.flatnonzero((own == member) | (own == ""))

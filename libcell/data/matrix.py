@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from libcell.errors import DataError
+from libcell.errors import DataError, reading
 
 WELL = ("Metadata_Plate", "Metadata_Well")
 # what stands for a well where there are none, the widest first
@@ -64,11 +64,12 @@ def parts_of(table: pa.Table, split: Mapping[str, Any]) -> list[str]:
 
     Where the table lacks a column that the groups are made of, every row is new.
     """
-    if any(c not in table.column_names for c in split["by"]):
-        return ["new"] * table.num_rows
-    part = {g: name for name, some in split["groups"].items() for g in some}
-    columns = [column_text(table, c, "group") for c in split["by"]]
-    return [part.get("/".join(map(str, row)), "new") for row in zip(*columns)]
+    with reading("the model's card", "its split is none"):
+        if any(c not in table.column_names for c in split["by"]):
+            return ["new"] * table.num_rows
+        part = {g: name for name, some in split["groups"].items() for g in some}
+        columns = [column_text(table, c, "group") for c in split["by"]]
+        return [part.get("/".join(map(str, row)), "new") for row in zip(*columns)]
 
 
 def chosen_rows(table: pa.Table, target: str, classes: Sequence[str]) -> pa.Table:

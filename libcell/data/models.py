@@ -29,21 +29,37 @@ def save(root: Path, tensors: dict[str, np.ndarray] | None, card: Mapping[str, A
     write_file(root / CARD, f"{text}\n".encode())  # a card that is there means a whole model
 
 
+class Card(dict[str, Any]):
+    """Part of a card; asked for what it does not say, it says which card that is."""
+
+    def __init__(self, where: str, content: Mapping[str, Any]):
+        super().__init__(content)
+        self._where = where
+
+    def __missing__(self, key: str) -> Any:
+        raise DataError(f"{self._where}: its card says nothing of {key!r}")
+
+    def __reduce__(self) -> Any:
+        return Card, (self._where, dict(self))
+
+
 def load_card(path: Path) -> dict[str, Any]:
-    """A model's card. MissingInput or DataError in one line."""
+    """A model's card. MissingInput or DataError in one line, also for parts it turns out to lack.
+    """
     file = path / CARD
     if not path.exists():
         raise MissingInput(f"{path}: not found")
     if not file.is_file():
         raise DataError(f"{path}: not a model (it has no {CARD})")
     with reading(file, "not a readable model card"):
-        card: dict[str, Any] = json.loads(file.read_text())
+        card = json.loads(file.read_text(), object_hook=lambda v: Card(str(path), v))
         versions.require(card.get("schema"), "model", where=str(path))
         wrong = of_model(Model, card, "")
     if wrong:
         raise DataError(f"{file}: not a valid model card: {wrong[0].place.lstrip(':')}: "
                         f"{wrong[0].fault}")
-    return card
+    found: dict[str, Any] = card
+    return found
 
 
 def require_columns(card: Mapping[str, Any], names: Iterable[str], path: Path) -> None:

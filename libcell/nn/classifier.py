@@ -26,11 +26,15 @@ class Classifier(nn.Module):
 
 def build(network: Mapping[str, Any], classes: int) -> Classifier:
     """An untrained classifier from the card's `network`: backbone, channels, size_px, head."""
-    height, width = network["size_px"]
-    backbone = backbones.build(network["backbone"], network["channels"], (height, width))
+    backbone = _backbone(network)
     features = int(backbone.num_features)  # type: ignore[arg-type]
     head = heads.build(network["head"]["name"], features, classes, network["head"]["options"])
     return Classifier(backbone, head)
+
+
+def _backbone(network: Mapping[str, Any]) -> nn.Module:
+    height, width = network["size_px"]
+    return backbones.build(network["backbone"], network["channels"], (height, width))
 
 
 def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: str) -> Classifier:
@@ -41,9 +45,7 @@ def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: st
     if "head" not in card["network"]:
         raise DataError(f"{what}: is a backbone alone, learnt without classes; cell-train cnn "
                         "--weights makes a classifier of it")
-    made = build(card["network"], len(card["classes"]))
-    stored.fill(made, tensors, what)
-    return made.eval()
+    return stored.restore(lambda: build(card["network"], len(card["classes"])), tensors, what)
 
 
 def restore_backbone(
@@ -55,11 +57,8 @@ def restore_backbone(
     """
     if "head" in card["network"]:
         return restore(card, tensors, what).backbone
-    height, width = card["network"]["size_px"]
-    made = backbones.build(card["network"]["backbone"], card["network"]["channels"],
-                           (height, width))
-    stored.fill(made, {k.removeprefix("backbone."): v for k, v in tensors.items()}, what)
-    return made.eval()
+    own = {k.removeprefix("backbone."): v for k, v in tensors.items()}
+    return stored.restore(lambda: _backbone(card["network"]), own, what)
 
 
 def prepare(

@@ -81,6 +81,4 @@ def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: st
 
     DataError, naming `what`, if the tensors do not fit the card.
     """
-    made = build(card["network"], len(card["classes"]))
-    stored.fill(made, tensors, what)
-    return made.eval()
+    return stored.restore(lambda: build(card["network"], len(card["classes"])), tensors, what)

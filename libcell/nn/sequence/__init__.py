@@ -61,9 +61,7 @@ def restore(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], what: st
 
     DataError, naming `what`, if the tensors do not fit the card.
     """
-    made = build(card["network"], len(card["classes"]))
-    stored.fill(made, tensors, what)
-    return made.eval()
+    return stored.restore(lambda: build(card["network"], len(card["classes"])), tensors, what)
 
 
 def of_frames(network: nn.Module, pixels: Tensor, there: Tensor) -> Tensor:

@@ -69,8 +69,8 @@ def _loaded(path: Path, stamp: tuple[int, int], device: str) -> "Segmenter":
     from libcell.nn import stored
 
     card = load_card(path)
-    made = _network().Segmenter(card.shape)
-    stored.fill(made, models.load_tensors(path), str(path))
+    made: Segmenter = stored.restore(lambda: _network().Segmenter(card.shape),
+                                     models.load_tensors(path), str(path))
     fused: Segmenter = made.fused().to(device)
     if card.shape.ndim == 2:
         fused.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

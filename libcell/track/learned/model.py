@@ -68,9 +68,9 @@ def _loaded(path: Path, stamp: tuple[int, int], device: str) -> "Tracker":
     """One network for all threads of a process: in use it changes nothing of itself."""
     from libcell.nn import stored
 
-    made: Tracker = _network().Tracker(load_card(path).shape)
-    stored.fill(made, models.load_tensors(path), str(path))
-    return made.to(device).eval()
+    made: Tracker = stored.restore(lambda: _network().Tracker(load_card(path).shape),
+                                   models.load_tensors(path), str(path))
+    return made.to(device)
 
 
 def load_network(path: Path, device: str) -> "Tracker":
