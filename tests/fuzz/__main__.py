@@ -19,7 +19,7 @@ os.environ.setdefault("MPLCONFIGDIR", "/tmp")
 
 from tests.fuzz import cases, hostile, sandbox, seeds
 from tests.fuzz.cases import Case, Place
-from tests.fuzz.doors import DOORS, WARM, Door
+from tests.fuzz.doors import DOORS, WARM, Command, Door
 
 SHOWN = 6  # faults of one reader that are named
 
@@ -48,6 +48,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="at most, for each reader")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--readers", default="", help="names with commas between")
+    parser.add_argument("--real", type=int, default=1,
+                        help="cases of each command that are run as processes, too")
     parser.add_argument("--replay", default="", help="one case by its name, with its traceback")
     parser.add_argument("--keep", type=Path, help="where the folder of a replayed case is left")
     given = parser.parse_args()
@@ -107,9 +109,23 @@ def _door(door: Door, place: Place, given: argparse.Namespace) -> Row:
             case = cases.smallest(case, ended, lambda c: cases.run(c, door, place,
                                                                    sandbox.Limits())[0])
         row.note(case, ended, done)
+    if isinstance(door.call, Command) and given.real:
+        _real(door, place, row, [Case(door.name, given.seed, recipes + i)
+                                 for i in range(given.real)])
     row.seconds = time.monotonic() - begun
     _print(row)
     return row
+
+
+def _real(door: Door, place: Place, row: Row, some: list[Case]) -> None:
+    """Some cases again, as processes of their own: the same end, and no traceback."""
+    for case in some:
+        code, said = cases.run_really(case, door, place)
+        ended, done = cases.run(case, door, place, sandbox.Limits())
+        wrong = "a traceback" if "Traceback" in said else ""
+        if code != ended.code and not ended.fault:
+            wrong = f"exit {code}, {ended.code} in the sandbox"
+        row.note(case, sandbox.Ended(f"process: {wrong}" if wrong else "", code, said, 0.0), done)
 
 
 def _untouched(door: Door, place: Place, row: Row) -> None:

@@ -1,14 +1,17 @@
 """A case: which reader, which seed, which changes; made the same again from its name."""
 
 import contextlib
+import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.fuzz import hostile, of_trees, sandbox
-from tests.fuzz.doors import Door
+from tests.fuzz.doors import Command, Door
 
 MOST = 3  # changes in one case
 
@@ -91,6 +94,19 @@ def run(
     """How a case ends, and what it was."""
     folder, done = place.make(case, door)
     return sandbox.run(folder, lambda: door.call(verbose), limits), done
+
+
+def run_really(case: Case, door: Door, place: Place) -> tuple[int, str]:
+    """Exit code and what was said, where the command is a process as users start it."""
+    assert isinstance(door.call, Command)
+    folder, _ = place.make(case, door)
+    with contextlib.chdir(folder):
+        args = door.call.args()
+    stdin = folder / "in" / "stdin"
+    with (stdin if stdin.is_file() else Path(os.devnull)).open("rb") as given:
+        done = subprocess.run([sys.executable, "-m", f"cell_{door.call.room}", *args], cwd=folder,
+                              stdin=given, capture_output=True, check=False, timeout=300)
+    return done.returncode, done.stderr.decode(errors="replace")
 
 
 def smallest(case: Case, ended: sandbox.Ended, again: Callable[[Case], sandbox.Ended]) -> Case:

@@ -32,19 +32,25 @@ class Door:
     warm: tuple[str, ...] = ()
 
 
-def _command(room: str, *args: str) -> Callable[[bool], int]:
-    """`cell-ROOM ARGS` with one worker, its output judged; the argument asks for tracebacks."""
+class Command:
+    """`cell-ROOM ARGS` with one worker. `sole:PATTERN` is the one input of that name."""
 
-    def call(verbose: bool) -> int:
+    def __init__(self, room: str, *args: str):
+        self.room = room
+        self._args = args
+
+    def args(self) -> list[str]:
+        """The arguments as they are in a sandbox."""
+        return [*(_sole(a[5:]) if a.startswith("sole:") else a for a in self._args), "-j", "1"]
+
+    def __call__(self, verbose: bool) -> int:
+        """Run it in this process, judge its output, return its exit code."""
         from libcell.cli import app
 
         app.hush_libraries()
-        given = [*args, "-j", "1", *(["-v"] if verbose else [])]
-        code = app.run(room, "", given)
+        code = app.run(self.room, "", [*self.args(), *(["-v"] if verbose else [])])
         _judge(code)
         return code
-
-    return call
 
 
 def _judge(code: int) -> None:
@@ -144,20 +150,20 @@ def _unfinished(verbose: bool) -> int:
     """A run that goes on from what an earlier one left."""
     if Path("in/partial").is_dir():
         shutil.copytree("in/partial", "out/.x.ome.zarr.partial", symlinks=True)
-    return _command("extract", "images", "in/keep/*.tif", "--pattern", "{well}.tif", "-o",
+    return Command("extract", "images", "in/keep/*.tif", "--pattern", "{well}.tif", "-o",
                     "out/x.ome.zarr", "--resume")(verbose)
 
 
-def _images(suffix: str) -> Callable[[bool], int]:
-    return _command("extract", "images", f"in/x.{suffix}", "-o", "out/x.ome.zarr")
+def _images(suffix: str) -> Command:
+    return Command("extract", "images", f"in/x.{suffix}", "-o", "out/x.ome.zarr")
 
 
-def _convert(given: str, made: str) -> Callable[[bool], int]:
-    return _command("track", "convert", f"in/{given}", "-o", f"out/{made}", "--image", "b")
+def _convert(given: str, made: str) -> Command:
+    return Command("track", "convert", f"in/{given}", "-o", f"out/{made}", "--image", "b")
 
 
-def _predict(*args: str) -> Callable[[bool], int]:
-    return _command("train", "predict", "in/c.model", *args, "-o", "out/p.parquet",
+def _predict(*args: str) -> Command:
+    return Command("train", "predict", "in/c.model", *args, "-o", "out/p.parquet",
                     "--device", "cpu")
 
 
@@ -169,47 +175,45 @@ DOORS = (
     Door("lif", ("lif",), _images("lif"), ("liffile", "libcell.data.readers.lif")),
     Door("nd2", ("nd2",), _images("nd2"), ("nd2", "libcell.data.readers.nd2")),
     Door("image-store", ("image_store", "image_old"),
-         _command("extract", "images", "in/p.ome.zarr", "-o", "out/x.ome.zarr")),
+         Command("extract", "images", "in/p.ome.zarr", "-o", "out/x.ome.zarr")),
     Door("image-zip", ("image_zip",),
-         _command("segment", "threshold", "in/p.ome.zarr.zip", "-o", "out/x.labels.ome.zarr")),
+         Command("segment", "threshold", "in/p.ome.zarr.zip", "-o", "out/x.labels.ome.zarr")),
     Door("labels", ("label_store",),
-         _command("crop", "cells", "in/n.labels.ome.zarr", "--images", IMAGES, "--size", "16",
+         Command("crop", "cells", "in/n.labels.ome.zarr", "--images", IMAGES, "--size", "16",
                   "-o", "out/c.crops.zarr")),
     Door("measure", ("label_store",),
-         _command("feat", "measure", "in/n.labels.ome.zarr", "--images", IMAGES, "--families",
+         Command("feat", "measure", "in/n.labels.ome.zarr", "--images", IMAGES, "--families",
                   "shape,intensity", "-o", "out/f.parquet")),
     Door("crops", ("crop_store", "crop_zip"), _library(_crops)),
     Door("table", ("features", "features_csv"),
-         _command("feat", "aggregate", "in/f.*", "-o", "out/w.parquet")),
+         Command("feat", "aggregate", "in/f.*", "-o", "out/w.parquet")),
     Door("stream", ("stream_parquet", "stream_arrow", "stream_csv"),
-         _command("feat", "normalize", "-", "-o", "out/z.parquet")),
+         Command("feat", "normalize", "-", "-o", "out/z.parquet")),
     Door("records", ("records", "record", "paths"),
-         _command("segment", "threshold", "-", "-o", "out/x.labels.ome.zarr")),
+         Command("segment", "threshold", "-", "-o", "out/x.labels.ome.zarr")),
     Door("layout", ("layout_csv", "layout_grid", "layout_list"),
-         lambda v: _command("extract", "images", "in/keep/*.tif", "--pattern", "{well}.tif",
-                            "--layout", _sole("l.*"), "-o", "out/x.ome.zarr")(v),
-         ("openpyxl",)),
+         Command("extract", "images", "in/keep/*.tif", "--pattern", "{well}.tif", "--layout",
+                 "sole:l.*", "-o", "out/x.ome.zarr"), ("openpyxl",)),
     Door("settings", ("settings",),
-         _command("segment", "threshold", IMAGES, "--config", "in/c.toml", "-o",
+         Command("segment", "threshold", IMAGES, "--config", "in/c.toml", "-o",
                   "out/x.labels.ome.zarr")),
     Door("coco", ("coco", "coco_train"),
-         lambda v: _command("extract", "coco", "in/coco.json", *(
-             ["--images", "in/keep"] if Path("in/keep").exists() else []),
-             "-o", "out/c.crops.zarr")(v), ("pycocotools.mask",)),
+         Command("extract", "coco", "in/coco.json", "--images", "in", "-o", "out/c.crops.zarr"),
+         ("pycocotools.mask",)),
     Door("challenge", ("ctc",),
-         _command("extract", "ctc", "in/film", "-o", "out/b")),
+         Command("extract", "ctc", "in/film", "-o", "out/b")),
     Door("rois", ("rois", "roi"),
-         lambda v: _command("extract", "labels", _sole("a.*"), "--like", IMAGES, "-o",
-                            "out/n.labels.ome.zarr")(v), ("roifile",)),
+         Command("extract", "labels", "sole:a.*", "--like", IMAGES, "-o",
+                 "out/n.labels.ome.zarr"), ("roifile",)),
     Door("masks", ("masks",),
-         _command("extract", "labels", "in/a", "--like", IMAGES, "-o", "out/n.labels.ome.zarr")),
+         Command("extract", "labels", "in/a", "--like", IMAGES, "-o", "out/n.labels.ome.zarr")),
     Door("classes", ("classes",),
-         _command("extract", "classes", "in/pics", "--index", "in/index.csv", "-o",
+         Command("extract", "classes", "in/pics", "--index", "in/index.csv", "-o",
                   "out/c.crops.zarr")),
     Door("sequences", ("sequences",),
-         _command("extract", "sequences", "in/data", "-o", "out/s.crops.zarr")),
+         Command("extract", "sequences", "in/data", "-o", "out/s.crops.zarr")),
     Door("geff", ("geff_ours", "geff_theirs"),
-         _command("extract", "geff", "in/g.geff", "-o", "out/t.tracks"), ("geff", "geff_spec")),
+         Command("extract", "geff", "in/g.geff", "-o", "out/t.tracks"), ("geff", "geff_spec")),
     Door("tracks", ("track_store",), _convert("t.tracks", "t.xml"), ("geff", "geff_spec")),
     Door("trackmate", ("trackmate",), _convert("t.xml", "t.tracks"), ("geff", "geff_spec")),
     Door("napari", ("napari",), _convert("t.csv", "t.tracks"), ("geff", "geff_spec")),
@@ -218,13 +222,13 @@ DOORS = (
     Door("forest", ("model_forest", "model_boosting"), _predict("in/keep/f.parquet"),
          (*LEARNT, "lightgbm", "sklearn")),
     Door("segmenter", ("model_segmenter",),
-         _command("segment", "unet", IMAGES, "-m", "in/s.model", "-o", "out/x.labels.ome.zarr",
+         Command("segment", "unet", IMAGES, "-m", "in/s.model", "-o", "out/x.labels.ome.zarr",
                   "--device", "cpu"), LEARNT),
     Door("checkpoint", ("checkpoint", "checkpoint_old", "safetensors"), _library(_checkpoint),
          LEARNT),
     Door("stardist", ("stardist", "stardist_zip"),
-         lambda v: _command("segment", "stardist", IMAGES, "-m", _sole("m*"), "-o",
-                            "out/x.labels.ome.zarr", "--device", "cpu")(v), (*LEARNT, *STAR)),
+         Command("segment", "stardist", IMAGES, "-m", "sole:m*", "-o", "out/x.labels.ome.zarr",
+                 "--device", "cpu"), (*LEARNT, *STAR)),
     Door("trackastra", ("associations",), _library(_associations), (*LEARNT, "yaml")),
     Door("unfinished", ("unfinished",), _unfinished),
     Door("validator", ("example", "judged_store", "judged_zip", "judged_crops", "judged_model",

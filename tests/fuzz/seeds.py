@@ -406,7 +406,11 @@ def _converted(to: Path, name: str) -> None:
 def model_network(to: Path) -> None:
     import embed_stores
 
-    embed_stores.model(to / "c.model")
+    card = embed_stores.model(to / "c.model") / "model.json"
+    told = json.loads(card.read_text())
+    told["calibration"] = {"temperature": 1.0}
+    told["split"] = {"by": ["Metadata_Plate"], "groups": {"train": ["p0"], "test": ["p1"]}}
+    card.write_text(json.dumps(told))
 
 
 def model_beside_crops(to: Path) -> None:
