@@ -20,11 +20,14 @@ seen: dict[str, set[str]] = {}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Fill the two sections that are generated."""
+    """Fill the two sections that are generated; a page that mkdocs.yml forgets is under More."""
     seen.clear()
     pages = {"Commands": sorted(DOCS.glob("cell-*.md")),
              "Schemas": sorted((DOCS / "schemas").glob("*.md"))}
     config.nav = [_filled(entry, pages) for entry in config.nav or []]
+    listed = json.dumps(config.nav)
+    forgotten = [p.name for p in sorted(DOCS.glob("*.md")) if f'"{p.name}"' not in listed]
+    config.nav += [{"More": forgotten}] if forgotten else []
     return config
 
 
