@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= $(or $(LIBCELL_TEST_DATA),../shared/data)
 
-.PHONY: install demo test check bench scale licences release schemas docs site blocks clean examples engines faults
+.PHONY: install demo test check bench scale licences release schemas docs site blocks clean examples engines faults cluster objectstore
 
 install: .venv/installed
 
@@ -15,6 +15,14 @@ install: .venv/installed
 # the whole pipeline on real images, through all eight commands, to a report
 demo: install
 	$(BIN)/python examples/demo.py --data $(DATA) --output demo
+
+# a dask cluster of processes: every block-wise command on it, and what may befall it
+cluster: install
+	$(BIN)/python -m tests.cluster
+
+# an S3 server behind a proxy that fails
+objectstore: install
+	$(BIN)/python -m tests.objectstore
 
 # what CI runs
 test: install check

@@ -178,11 +178,11 @@ class _Future:
         from distributed.scheduler import KilledWorker
 
         while True:
-            done = self._future.done()
+            failed = self._future.status == "error"
             try:
-                return self._future.result(timeout=POLL_S)
-            except TimeoutError:
-                if done:
+                return self._future.result(timeout=None if failed else POLL_S)
+            except TimeoutError:  # the block's own, or ours: a result has to be fetched, too
+                if failed:
                     raise
                 self._cluster.require_workers()
             except CancelledError as error:

@@ -41,8 +41,12 @@ class Place:
                 tifffile.imwrite(self.folder / "raw" / f"E01_s0_{channel}.tif",
                                  pixels.repeat(8, 0).repeat(8, 1))
         self.done("extract", "images", "raw/*.tif", "--pattern", PATTERN, "-o", "p.ome.zarr")
-        self.done("segment", *SEGMENT)
+        self.done("segment", *self.args())
         (self.folder / OUTPUT).rename(self.folder / "expected")
+
+    def args(self) -> tuple[str, ...]:
+        """Of `cell-segment`; a large field is one block."""
+        return (*SEGMENT, *(("--tile", "8192") if self.large else ()))
 
     def start(self, room: str, *args: object, env: Mapping[str, str] | None = None
               ) -> "subprocess.Popen[str]":
@@ -57,7 +61,7 @@ class Place:
     def segment(self, nodes: Nodes, *more: str, env: Mapping[str, str] | None = None
                 ) -> "subprocess.Popen[str]":
         """The command on the cluster, under way."""
-        return self.start("segment", *SEGMENT, "--scheduler", str(nodes.file), *more, env=env)
+        return self.start("segment", *self.args(), "--scheduler", str(nodes.file), *more, env=env)
 
     def blocks(self) -> int:
         """Finished ones so far."""
