@@ -72,14 +72,14 @@ def found() -> tuple[list[Found], list[str]]:
     by: dict[str, list[str]] = {}
     absent: set[str] = set()
     for extra, needs in wanted.items():
-        for name in _closure(needs, absent):
+        for name in closure(needs, absent):
             by.setdefault(name, []).append(extra)
     made = [Found(n, licence(distribution(n)), ("",) if "" in some else tuple(some))
             for n, some in sorted(by.items())]
     return made, sorted(absent)
 
 
-def _closure(needs: list[str], absent: set[str]) -> set[str]:
+def closure(needs: list[str], absent: set[str]) -> set[str]:
     """Names of all that some requirements bring, dependencies of dependencies too."""
     seen: set[str] = set()
     waiting = list(_asked(needs, set()))
