@@ -21,7 +21,7 @@ COPIED = ("docs/tutorial.md", "docs/own-segmenter.md", "docs/own-method.md",
 OUTPUTS = ("-o", "--output", "--dir", "-O")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 NEAR = 0.2  # of a number that a page shows: another machine rounds otherwise
-LIMIT_S = 240
+LIMIT_S = 600
 END = "@@ended@@"
 # elsewhere blocks are alternatives, which write to one name
 FORCED = "".join(
@@ -93,7 +93,9 @@ def _console(block: Block, folder: Path) -> str:
     said = re.split(rf"\n?{END}(\d+)\n", done.stdout)
     told = _shown(block)
     for at, line in enumerate(typed):
-        output, code = said[2 * at:2 * at + 2] or ("", "?")
+        if len(said) < 2 * at + 2:
+            return f"{line}\nends the shell: {_end(done.stdout + done.stderr)}"
+        output, code = said[2 * at:2 * at + 2]
         asked = at + 1 < len(typed) and typed[at + 1].startswith("echo $?")
         if code != "0" and not asked:
             return f"{line}\nends with {code}: {_end(output)}"
