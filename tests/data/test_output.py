@@ -105,8 +105,7 @@ def deaths(folder, work):
         yield watch.last
 
 
-@pytest.mark.parametrize("name", ["x", "x.zarr.zip"])
-@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize(("name", "old"), [("x", False), ("x", True), ("x.zarr.zip", False)])
 def test_a_kill_at_any_moment(tmp_path, name, old):
     """What has the name is whole; what is noted as done is there; the end is as without a kill."""
     path = tmp_path / name

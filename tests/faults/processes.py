@@ -93,6 +93,7 @@ def start(work: Callable[[], int], folder: Path, logs: Path) -> Child:
     code = 99
     try:
         os.setsid()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # which a test runner may have taken
         os.chdir(folder)
         _redirect(streams)
         code = work()
