@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= $(or $(LIBCELL_TEST_DATA),../shared/data)
 
-.PHONY: install demo test check bench scale licences release schemas docs site blocks clean examples engines faults cluster objectstore
+.PHONY: install demo test check bench scale licences release schemas docs site blocks clean examples engines faults fuzz cluster objectstore
 
 install: .venv/installed
 
@@ -54,6 +54,10 @@ engines: .engines/workflows/installed .engines/fractal/installed
 # kills, full and slow disks, clocks, company, inputs in motion: all as docs/robustness.md promises
 faults: install
 	$(BIN)/python -m tests.faults
+
+# damaged and hostile input through every reader, each case in a watched process of its own
+fuzz: install
+	$(BIN)/python -m tests.fuzz
 
 # how the whole pipeline's time, memory and files grow with the number of fields of view
 scale: install
