@@ -237,5 +237,5 @@ def _dry_run(room: str, method: Method, common: Common, options: Any, inputs: In
         "schema": shown(method.kind(str(common.output)) or method.writes),
         "parameters": {f.name: getattr(options, f.name) for f in option_fields(method.options)},
     }
-    sys.stdout.write(json.dumps(lines, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(remote.told(json.dumps(lines, ensure_ascii=False, default=str)) + "\n")
     return 0

@@ -10,13 +10,15 @@ from libcell.run.method import Opt
 class Common:
     """Where the result goes, with what it is made, and how much is said about it."""
 
-    output: Annotated[str | None, Opt("output path; - for a table to stdout", ("-o", "--output"))]
+    output: Annotated[
+        str | None, Opt("output path or URL; - for a table to stdout", ("-o", "--output"))
+    ]
     workers: Annotated[
         int | None, Opt("blocks done at once [all cores]", ("-j", "--workers"), least=1)
     ] = None
     scheduler: Annotated[
-        str, Opt("auto (what suits the method), threads, processes, or a dask scheduler: "
-                 "tcp://HOST:PORT or FILE.json")
+        str, Opt("auto (DASK_SCHEDULER_ADDRESS, or what suits the method), threads, processes, "
+                 "or a dask scheduler: tcp://HOST:PORT or FILE.json")
     ] = "auto"
     device: Annotated[str, Opt("auto, cpu, cuda, cuda:N or mps")] = "auto"
     seed: Annotated[int, Opt("seed of everything random", least=0)] = 0

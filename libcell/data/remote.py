@@ -156,8 +156,8 @@ def _fetched(url: str) -> Path:
     if _folder is None:
         _folder = Path(tempfile.mkdtemp(prefix=FOLDER))
     scheme, _, rest = url.partition("://")
-    target = _folder / scheme.lower() / rest.lstrip("/")
     with reaching(url):
+        target = _inside(_folder / scheme.lower(), rest.lstrip("/"))
         if system.isdir(key):
             _fetch_folder(system, key, url, target)
         else:
@@ -173,7 +173,7 @@ def _fetch_folder(system: Any, key: str, url: str, target: Path) -> None:
         raise MissingInput(f"{url}: its upload was not finished")
     for name, about in files.items():
         if name not in ("", UPLOADING):
-            _fetch(system, about, f"{key}/{name}", target / name)
+            _fetch(system, about, f"{key}/{name}", _inside(target, name))
     if _is_lazy(target):
         (target / NOTE).write_text(json.dumps(url))
         return
@@ -212,7 +212,7 @@ def _below(name: str, key: str) -> str:
 def _inside(folder: Path, name: str) -> Path:
     """A key may hold `..`, a folder must not."""
     if ".." in PurePosixPath(name).parts:
-        raise OSError(f"{name} is not a name within it")
+        raise UsageFault(f"{name}: a name with .. is not read")
     return folder / name
 
 

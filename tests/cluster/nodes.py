@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 BIN = Path(sys.executable).parent
-START_S = 60.0
+START_S = 180.0
 
 
 class Nodes:

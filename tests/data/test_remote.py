@@ -9,6 +9,7 @@ from objectstore.server import Mood, Proxy, environment, s3
 from small_plate import contents
 
 from libcell.data import remote, upload
+from libcell.errors import UsageFault
 
 pytest.importorskip("moto")
 
@@ -119,6 +120,16 @@ def test_a_store_that_is_lost_while_it_is_read(on_s3, bucket, proxy):
                   "-o", "lost.labels.ome.zarr", code=75)
     assert "cannot be reached" in ended.stderr and "--resume" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_name_that_leads_out_is_refused(tmp_path):
+    (tmp_path / "x.csv").write_text("a")
+    with pytest.raises(UsageFault, match="not read"):
+        remote.local(f"file://{tmp_path}/y/../x.csv")
+    found = remote.local(f"file://{tmp_path}/x.csv")
+    assert found.read_text() == "a" and found != tmp_path / "x.csv"
+    remote.forget()
+    assert not found.exists()
 
 
 def test_words():
