@@ -90,4 +90,4 @@ def test_a_run_that_goes_on_from_what_is_not_there_is_condemned(bench, monkeypat
 
     bench.undisturbed(case("extract images"))
     monkeypatch.setattr(Output, "_settle_earlier", forgetful)
-    assert try_kills(bench, case("extract images"), count=5, seed=0).problems
+    assert try_clocks(bench, case("extract images")).problems  # cut off after two thirds
