@@ -54,7 +54,7 @@ class Nodes:
         known = len(self.pids()) if awaited else 0
         started = self._spawn("worker", [
             self.address, "--host", "127.0.0.1", "--nworkers", count, "--nthreads", 1,
-            "--memory-limit", memory, "--no-dashboard", "--death-timeout", "20",
+            "--memory-limit", memory, "--no-dashboard", "--death-timeout", "120",
             "--local-directory", self.folder / "spill"], env, before)
         self._workers.append(started)
         if awaited:
@@ -123,5 +123,5 @@ def _until(true: Any, what: str) -> None:
         with contextlib.suppress(ValueError, KeyError, OSError):
             if true():
                 return
-        time.sleep(0.1)
+        time.sleep(0.5)
     raise TimeoutError(f"{what} did not come within {START_S:g} s; see their logs")

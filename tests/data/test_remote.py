@@ -106,7 +106,8 @@ def test_an_upload_that_fails_is_taken_up(on_s3, bucket, proxy, tmp_path):
     assert len(failed.stderr.splitlines()) == 1
     assert not bucket.exists("bucket/u.labels.ome.zarr/zarr.json")
     proxy.moods = ()
-    read = on_s3("feat", "measure", "s3://bucket/u.labels.ome.zarr", "-o", "f.parquet", code=66)
+    read = on_s3("feat", "measure", "s3://bucket/u.labels.ome.zarr", "--images",
+                 "s3://bucket/in/p.ome.zarr", "-o", "f.parquet", code=66)
     assert "its upload was not finished" in read.stderr
     assert "4 blocks were done before" in on_s3(*out, "--resume").stderr
     assert bucket.exists("bucket/u.labels.ome.zarr/zarr.json")
