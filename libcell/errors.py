@@ -6,6 +6,7 @@ may catch either.
 
 import contextlib
 import errno
+import re
 from collections.abc import Iterator
 
 # what the system says when nothing more can be written
@@ -14,6 +15,19 @@ FULL = {
     errno.EDQUOT: "no space left in the disk quota",
     errno.EFBIG: "a file would be too large (see ulimit -f)",
 }
+NUMBERED = re.compile(r"\(os error (\d+)\)")  # libraries in Rust put the system's number into text
+CUT_SHORT = re.compile(r"\d+ requested and \d+ written$")  # numpy leaves it out
+
+
+def full(error: BaseException) -> str | None:
+    """What is full, if that is what an error says, in whatever words; else None."""
+    number = error.errno if isinstance(error, OSError) else None
+    numbered = NUMBERED.search(str(error)) if number is None else None
+    if numbered:
+        number = int(numbered[1])
+    elif number is None and isinstance(error, OSError) and CUT_SHORT.match(str(error)):
+        number = errno.ENOSPC
+    return FULL.get(number) if number is not None else None
 
 
 class CellError(Exception):
@@ -72,7 +86,7 @@ def reading(where: object, what: str = "cannot be read") -> Iterator[None]:
     except (CellError, PermissionError, MemoryError):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if full(error):
             raise
         raise DataError(f"{where}: {what} ({short(error)})") from error
 

@@ -3,7 +3,7 @@
 import sys
 import traceback
 
-from libcell.errors import FULL, CellError, PartlyDone
+from libcell.errors import CellError, PartlyDone, full
 
 
 def unexpected(error: Exception, verbose: bool) -> tuple[str, int]:
@@ -12,8 +12,8 @@ def unexpected(error: Exception, verbose: bool) -> tuple[str, int]:
         traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, CellError):
         return str(error), error.exit_code
-    if isinstance(error, OSError) and error.errno in FULL:
-        return f"{FULL[error.errno]}; make room, then use --resume", PartlyDone.exit_code
+    if said := full(error):
+        return f"{said}; make room, then use --resume", PartlyDone.exit_code
     if isinstance(error, PermissionError):
         return f"{error.filename}: permission denied", 66
     if isinstance(error, FileNotFoundError) and error.filename:

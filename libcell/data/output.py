@@ -20,7 +20,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, Any
 
-from libcell.errors import FULL, OutputExists, UsageFault
+from libcell.errors import OutputExists, UsageFault, full
 
 JOURNAL = "journal.jsonl"
 CLOSING = "closing.jsonl"
@@ -62,7 +62,7 @@ class Output:
         except BaseException as error:
             self.release()
             if isinstance(error, OSError) and not isinstance(error, OutputExists) \
-                    and error.errno not in FULL:
+                    and not full(error):
                 text = f"{self.path}: cannot be created ({error.strerror or error})"
                 raise OutputExists(text) from error
             raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from libcell import __version__
 from libcell.data import remote
-from libcell.errors import FULL, CellError, DataError, PartlyDone
+from libcell.errors import CellError, DataError, PartlyDone, full
 from libcell.run import workers
 from libcell.run.blocks import Block
 from libcell.run.inputs import Inputs, mark
@@ -165,10 +165,9 @@ class Job:
             raise DataError(f"{changed}: {CHANGED}")
 
     def _fail(self, block: Block, error: BaseException) -> None:
-        if isinstance(error, OSError) and error.errno in FULL:
-            raise PartlyDone(
-                f"{FULL[error.errno]} ({self._done} blocks done); make room, then --resume"
-            ) from error
+        if said := full(error):
+            text = f"{said} ({self._done} blocks done); make room, then --resume"
+            raise PartlyDone(text) from error
         self.failures.append((block.key, error))
         self._failed_files += block.files()
         if self.output:
