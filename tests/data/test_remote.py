@@ -4,11 +4,14 @@ import json
 import shutil
 
 import fsspec
+import numpy as np
 import pytest
 from objectstore.server import Mood, Proxy, environment, s3
 from small_plate import contents
 
-from libcell.data import remote, upload
+from libcell.data import digests, remote, upload
+from libcell.data import open as opening
+from libcell.data.images import Source
 from libcell.errors import UsageFault
 
 pytest.importorskip("moto")
@@ -22,11 +25,11 @@ def proxy():
 
 @pytest.fixture(scope="module")
 def bucket(proxy, plate):
-    """A file system, with the plate at s3://bucket/in/p.ome.zarr."""
+    """A file system, with the plate at s3://bucket/p.ome.zarr."""
     options = {"key": "a", "secret": "b", "endpoint_url": proxy.address,
                "client_kwargs": {"region_name": "us-east-1"}, "use_listings_cache": False}
     made = fsspec.filesystem("s3", **options)
-    made.put(str(plate / "p.ome.zarr"), "bucket/in/", recursive=True)
+    made.put(str(plate / "p.ome.zarr"), "bucket/", recursive=True)
     return made
 
 
@@ -46,7 +49,7 @@ def fetched(bucket, name, tmp_path):
 
 
 def test_a_pipeline_in_a_bucket_makes_what_it_makes_here(cell, on_s3, bucket, plate, tmp_path):
-    images = "s3://bucket/in/p.ome.zarr"
+    images = "s3://bucket/p.ome.zarr"
     done = on_s3("segment", "threshold", images, "-c", "DNA", "-o", "s3://bucket/n.labels.ome.zarr")
     assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == [
         "s3://bucket/n.labels.ome.zarr"]
@@ -58,9 +61,9 @@ def test_a_pipeline_in_a_bucket_makes_what_it_makes_here(cell, on_s3, bucket, pl
     assert list(tmp_path.iterdir()) == []  # nothing stays here
     here = tmp_path / "here"
     here.mkdir()
-    shutil.copytree(plate / "p.ome.zarr", here / "in" / "p.ome.zarr")
-    cell("segment", "threshold", "in/p.ome.zarr", "-c", "DNA", "-o", "n.labels.ome.zarr", cwd=here)
-    both = ("n.labels.ome.zarr", "--images", "in/p.ome.zarr")
+    for name in ("p.ome.zarr", "n.labels.ome.zarr"):
+        shutil.copytree(plate / name, here / name)
+    both = ("n.labels.ome.zarr", "--images", "p.ome.zarr")
     cell("crop", "cells", *both, "--size", 16, "-o", "c.crops.zarr", cwd=here)
     cell("feat", "measure", *both, "-o", "f.parquet", cwd=here)
     for name in ("n.labels.ome.zarr", "c.crops.zarr", "f.parquet"):
@@ -69,7 +72,7 @@ def test_a_pipeline_in_a_bucket_makes_what_it_makes_here(cell, on_s3, bucket, pl
 
 def test_what_is_there_and_what_is_not(on_s3, bucket, tmp_path):
     out = ("-c", "DNA", "-o", "s3://bucket/e.labels.ome.zarr")
-    read = ("segment", "threshold", "s3://bucket/in/p.ome.zarr")
+    read = ("segment", "threshold", "s3://bucket/p.ome.zarr")
     on_s3(*read, *out)
     assert "s3://bucket/e.labels.ome.zarr: exists" in on_s3(*read, *out, code=73).stderr
     again = on_s3(*read, *out, "--skip-existing")
@@ -86,20 +89,18 @@ def test_what_is_there_and_what_is_not(on_s3, bucket, tmp_path):
 def test_a_store_that_fails_now_and_then(on_s3, bucket, proxy, plate, tmp_path):
     proxy.moods = (Mood(status=503, every=5), Mood(cut=True, every=7, methods=("GET",)),
                    Mood(slow_s=0.3, every=11))
-    on_s3("segment", "threshold", "s3://bucket/in/p.ome.zarr", "-c", "DNA",
+    on_s3("segment", "threshold", "s3://bucket/p.ome.zarr", "-c", "DNA",
           "-o", "s3://bucket/w.labels.ome.zarr")
     assert all(mood.failed for mood in proxy.moods)
     proxy.moods = ()
     found = fetched(bucket, "w.labels.ome.zarr", tmp_path)
-    here = contents(plate / "n.labels.ome.zarr")
-    assert {n: c for n, c in found.items() if "/c/" in n} == {
-        n: c for n, c in here.items() if "/c/" in n}
+    assert found == contents(plate / "n.labels.ome.zarr")
 
 
 def test_an_upload_that_fails_is_taken_up(on_s3, bucket, proxy, tmp_path):
     """All is done here; there, nothing can be opened until the last object."""
     proxy.moods = (Mood(status=500, methods=("PUT",), of="/B/02/"),)
-    out = ("segment", "threshold", "s3://bucket/in/p.ome.zarr", "-c", "DNA",
+    out = ("segment", "threshold", "s3://bucket/p.ome.zarr", "-c", "DNA",
            "-o", "s3://bucket/u.labels.ome.zarr")
     failed = on_s3(*out, code=75)
     assert "s3://bucket/u.labels.ome.zarr: cannot be reached" in failed.stderr
@@ -107,7 +108,7 @@ def test_an_upload_that_fails_is_taken_up(on_s3, bucket, proxy, tmp_path):
     assert not bucket.exists("bucket/u.labels.ome.zarr/zarr.json")
     proxy.moods = ()
     read = on_s3("feat", "measure", "s3://bucket/u.labels.ome.zarr", "--images",
-                 "s3://bucket/in/p.ome.zarr", "-o", "f.parquet", code=66)
+                 "s3://bucket/p.ome.zarr", "-o", "f.parquet", code=66)
     assert "its upload was not finished" in read.stderr
     assert "4 blocks were done before" in on_s3(*out, "--resume").stderr
     assert bucket.exists("bucket/u.labels.ome.zarr/zarr.json")
@@ -117,10 +118,28 @@ def test_an_upload_that_fails_is_taken_up(on_s3, bucket, proxy, tmp_path):
 
 def test_a_store_that_is_lost_while_it_is_read(on_s3, bucket, proxy):
     proxy.moods = (Mood(status=503, methods=("GET",), of="/B/02/0/0/c/"),)
-    ended = on_s3("segment", "threshold", "s3://bucket/in/p.ome.zarr", "-c", "DNA",
+    ended = on_s3("segment", "threshold", "s3://bucket/p.ome.zarr", "-c", "DNA",
                   "-o", "lost.labels.ome.zarr", code=75)
     assert "cannot be reached" in ended.stderr and "--resume" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_foreign_store_is_read_where_it_is(plate, tmp_path):
+    there = tmp_path / "x.ome.zarr"
+    shutil.copytree(plate / "p.ome.zarr", there)
+    root = json.loads((there / "zarr.json").read_text())
+    del root["attributes"]["schema"], root["attributes"]["provenance"]
+    (there / "zarr.json").write_text(json.dumps(root))
+    place = remote.local(f"file://{there}")
+    assert not list(place.rglob("c"))  # no chunk was fetched
+    assert digests.of_path(place) == digests.of_path(there)
+    assert digests.of_path(place).startswith("listing:")
+    pixels = [opening.image(Source(p, "B/02/0")).read(c=1) for p in (place, there)]
+    assert pixels[0].any() and np.array_equal(*pixels)
+    before = digests.state(place)
+    (there / "zarr.json").write_text(json.dumps(root, indent=2))
+    assert not before.holds(digests.state(place))
+    remote.forget()
 
 
 def test_a_name_that_leads_out_is_refused(tmp_path):

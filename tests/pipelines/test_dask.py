@@ -32,13 +32,12 @@ def test_cluster_and_threads_give_the_same_bytes(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", [faults.scheduler_lost, faults.last_worker_gone])
-def test_what_fails_in_the_middle_is_taken_up(tmp_path, monkeypatch, fault):
+def test_what_fails_in_the_middle_is_taken_up(tmp_path, monkeypatch):
     monkeypatch.setattr(faults, "WELLS", faults.WELLS[:12])
     place = faults.Place(tmp_path / "work")
     with Nodes(tmp_path / "nodes") as nodes:
         nodes.start_scheduler()
-        fault(place, nodes)
+        faults.scheduler_lost(place, nodes)
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.sbatch")), ids=lambda p: p.stem)
