@@ -1,7 +1,5 @@
 """What tests of descriptors share: the files of a system, and a small plate to run them on."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +7,18 @@ import pytest
 from hand_made import write_images, write_labels
 from skimage.draw import disk
 
+from libcell.cli import descriptors
+
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
 def written(tmp_path):
-    """`written("cwl", folder)`: the files of a workflow system, as a user makes them."""
+    """`written("cwl", folder)`: the files of a workflow system, in a folder below `tmp_path`."""
 
     def write(system, folder):
-        path = tmp_path / folder
-        done = subprocess.run([sys.executable, "-m", "libcell.cli.descriptors", system, path],
-                              capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return path
+        descriptors.write(system, tmp_path / folder)
+        return tmp_path / folder
 
     return write
 

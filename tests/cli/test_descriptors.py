@@ -41,9 +41,11 @@ def test_cwltool_finds_every_tool_valid(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_cwl_workflow_measures_a_plate(tmp_path, three_nuclei, written):
+def test_cwl_workflow_measures_a_plate(tmp_path, three_nuclei):
+    """With tools written as a user writes them."""
     shutil.copy(ROOT / "examples" / "cwl" / "plate.cwl", tmp_path)
-    written("cwl", "tools")
+    subprocess.run([sys.executable, "-m", "libcell.cli.descriptors", "cwl", tmp_path / "tools"],
+                   check=True)
     done = subprocess.run(
         [BIN / "cwltool", "--no-container", "--preserve-environment", "PATH", "plate.cwl",
          "--plate", "plate.ome.zarr", "--channel", "DNA"], cwd=tmp_path, capture_output=True,

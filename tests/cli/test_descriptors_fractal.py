@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from libcell.cli.fractal_task import task
 from libcell.data import tables
-from libcell.errors import MissingInput
+from libcell.errors import OutputExists
 
 SERVER = """
 import json, sys
@@ -43,13 +44,13 @@ def test_fractal_finds_every_task_valid(package):
     from fractal_task_tools._task_arguments import validate_arguments
 
     manifest = json.loads((package / "__FRACTAL_MANIFEST__.json").read_text())
-    names = [task["name"] for task in manifest["task_list"]]
+    names = [one["name"] for one in manifest["task_list"]]
     assert len(set(names)) == len(names) > 50
-    for task in manifest["task_list"]:
-        schema = task["args_schema_non_parallel"]
-        validate_arguments(task_type=task["type"], executable_kind="non_parallel", schema=schema)
-        validate_schema(schema=schema, path=task["name"], root_schema=schema)
-        assert (package / task["executable_non_parallel"]).is_file()
+    for one in manifest["task_list"]:
+        schema = one["args_schema_non_parallel"]
+        validate_arguments(task_type=one["type"], executable_kind="non_parallel", schema=schema)
+        validate_schema(schema=schema, path=one["name"], root_schema=schema)
+        assert (package / one["executable_non_parallel"]).is_file()
 
 
 def test_tasks_measure_the_nuclei_of_a_dataset(package, three_nuclei, engine):
@@ -69,16 +70,18 @@ def test_tasks_measure_the_nuclei_of_a_dataset(package, three_nuclei, engine):
     assert done.returncode == 0, done.stderr
 
 
-def test_fields_of_an_image_store_are_images_of_the_dataset(package, three_nuclei):
-    image = str(three_nuclei / "plate.ome.zarr" / "A" / "01" / "0")
-    made = run(package, "cell_align_rounds", three_nuclei, zarr_urls=[image],
-               moving="plate.ome.zarr", output_name="both.ome.zarr")
-    assert made == [{"zarr_url": str(three_nuclei / "both.ome.zarr" / "A" / "01" / "0"),
-                     "attributes": {"plate": "both.ome.zarr", "well": "A01"}}]
-    again = {"zarr_urls": [image], "moving": "plate.ome.zarr", "output_name": "both.ome.zarr"}
-    (three_nuclei / "cell_align_rounds.out.json").unlink()
-    assert "both.ome.zarr" in run(package, "cell_align_rounds", three_nuclei, 73, **again)
-    assert run(package, "cell_align_rounds", three_nuclei, **again, overwrite=True) == made
+def test_fields_of_an_image_store_are_images_of_the_dataset(three_nuclei):
+    arguments = {"zarr_dir": str(three_nuclei), "moving": "plate.ome.zarr",
+                 "zarr_urls": [str(three_nuclei / "plate.ome.zarr" / "A" / "01" / "0")],
+                 "output_name": "both.ome.zarr"}
+    first, second, third = (three_nuclei / f"{n}.json" for n in "123")
+    assert task("cell-align rounds", arguments, first) == 0
+    assert json.loads(first.read_text()) == {"image_list_updates": [
+        {"zarr_url": str(three_nuclei / "both.ome.zarr" / "A" / "01" / "0"),
+         "attributes": {"plate": "both.ome.zarr", "well": "A01"}}]}
+    assert task("cell-align rounds", arguments, second) == OutputExists.exit_code
+    assert not second.exists()
+    assert task("cell-align rounds", arguments | {"overwrite": True}, third) == 0
 
 
 def test_bad_arguments_are_one_line(package, tmp_path):
@@ -86,11 +89,10 @@ def test_bad_arguments_are_one_line(package, tmp_path):
     assert line.startswith("cell-feat measure (Fractal): no argument bogus")
 
 
-def test_arguments_that_cannot_be_read(tmp_path):
-    from libcell.cli.fractal_task import _arguments
-
-    with pytest.raises(MissingInput):
-        _arguments(tmp_path / "none.json")
+def test_what_was_said_before_is_not_overwritten(tmp_path):
+    (tmp_path / "out.json").write_text("{}")
+    with pytest.raises(OutputExists):
+        task("cell-feat measure", {"zarr_dir": str(tmp_path)}, tmp_path / "out.json")
 
 
 @pytest.mark.slow

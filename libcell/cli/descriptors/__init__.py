@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from libcell.cli.describe import describe_room
@@ -30,6 +31,14 @@ def files(system: str) -> Iterator[tuple[str, str]]:
     module = importlib.import_module(f"{__name__}.{system.replace('-', '_')}")
     methods = [m for room in registry.ROOMS for m in describe_room(room)["methods"]]
     yield from module.files(methods)
+
+
+def write(system: str, folder: Path) -> None:
+    """Write all files for a system below a folder."""
+    for name, text in files(system):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def identifier(method: dict[str, Any]) -> str:

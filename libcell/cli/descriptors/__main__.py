@@ -12,10 +12,7 @@ def main() -> None:
     parser.add_argument("system", choices=descriptors.systems())
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
-    for name, text in descriptors.files(given.system):
-        path = given.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    descriptors.write(given.system, given.folder)
 
 
 if __name__ == "__main__":
