@@ -12,7 +12,8 @@ class Journal:
     """Finished blocks by phase and key, with the small result each returned.
 
     A line is written after the block's data are; a line cut short by a kill is as if the block
-    had not been done.
+    had not been done. In memory are those of an earlier run alone: nobody asks for this run's own,
+    and a million of them are a gigabyte.
     """
 
     def __init__(self, path: Path | None):
@@ -38,13 +39,12 @@ class Journal:
         return len(self._done)
 
     def get(self, phase: str, key: str) -> tuple[bool, Any]:
-        """Whether a block is finished, and its result."""
+        """Whether an earlier run finished a block, and its result."""
         found = self._done.get((phase, key), _ABSENT)
         return found is not _ABSENT, None if found is _ABSENT else found
 
     def add(self, phase: str, key: str, result: Any) -> None:
         """Note a finished block."""
-        self._done[phase, key] = result
         if self._file:
             entry = {"phase": phase, "key": key, "result": result}
             self._file.write(json.dumps(entry, separators=(",", ":")) + "\n")
