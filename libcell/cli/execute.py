@@ -16,7 +16,7 @@ from libcell.cli.config import dump
 from libcell.cli.options import Common
 from libcell.cli.terminal import Terminal
 from libcell.data import remote
-from libcell.errors import UsageFault
+from libcell.errors import Unavailable, UsageFault
 from libcell.run import devices, workers
 from libcell.run.inputs import Inputs
 from libcell.run.job import Job
@@ -51,9 +51,19 @@ def execute(room: str, method: Method, common: Common, options: Any, given: list
             method.run(job, job.options)
             job.settle()
         terminal.summarise()
+    except ModuleNotFoundError as error:
+        _require_extra(room, method, error)
+        raise
     finally:
         terminal.close()
     return 0
+
+
+def _require_extra(room: str, method: Method, error: ModuleNotFoundError) -> None:
+    """Unavailable where what cannot be imported is what the method's extra brings."""
+    if method.needs and error.name and error.name.partition(".")[0] != "libcell":
+        raise Unavailable(f"cell-{room} {method.name} needs {error.name} "
+                          f"(pip install 'libcell[{method.needs}]')") from error
 
 
 def _exists(name: str) -> bool:

@@ -57,6 +57,7 @@ class Options:
 
 def run(job: Job, options: Options) -> None:
     """Choose the network, send every crop through it, put the parts together."""
+    _require_extra()
     from libcell.feat.embedding.network import require_fit
     from libcell.feat.embedding.parts import require_same_weights, write
 
@@ -77,7 +78,6 @@ def _recipe(
     first: Path, options: Options, seed: int, device: str
 ) -> tuple[Recipe, Weights | None]:
     """What every block is told, and the file of weights if one was named."""
-    _require_extra()
     from libcell.errors import UsageFault
     from libcell.feat.embedding import choice, rows
     from libcell.run import devices

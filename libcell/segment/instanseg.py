@@ -57,7 +57,7 @@ def run(job: Job, options: Options) -> None:
     from libcell.segment.foreign import fields
     from libcell.segment.foreign.networks import Spec, require_torch
 
-    require_torch()
+    require_torch("segment-instanseg")
     from libcell.segment.foreign import instanseg_network
 
     found = weights.find(options.model, "instanseg")

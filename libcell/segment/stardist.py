@@ -47,7 +47,7 @@ def run(job: Job, options: Options) -> None:
     from libcell.segment.foreign import fields
     from libcell.segment.foreign.networks import Spec, require_torch
 
-    require_torch()
+    require_torch("segment-stardist")
     from libcell.segment.foreign import stardist_network, stardist_unet
 
     stardist_network.require()

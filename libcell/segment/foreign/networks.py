@@ -53,12 +53,12 @@ class Spec:
         return (self.module, self.digest, repr(self.settings), self.device)
 
 
-def require_torch() -> None:
-    """Unavailable if torch is not there."""
+def require_torch(extra: str) -> None:
+    """Unavailable if torch is not there; `extra` brings it and whatever else is needed."""
     from importlib.util import find_spec
 
     if find_spec("torch") is None:
-        raise Unavailable("torch is not installed (pip install 'libcell[train]')")
+        raise Unavailable(f"torch is not installed (pip install 'libcell[{extra}]')")
 
 
 def network(spec: Spec) -> Network:
