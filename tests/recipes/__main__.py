@@ -15,7 +15,9 @@ from rich.table import Table
 from tests.recipes.known import RECIPES, Recipe
 
 ROOT = Path(__file__).parent.parent.parent
-BIN = Path(sys.executable).parent
+# our own commands first, then engines that clash with them (`make engines`)
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"],
+                        str(ROOT / ".engines" / "workflows" / "bin")])
 CPU_MINUTES = 20.0  # of a recipe at most: ten minutes of two cores
 Line = tuple[str, str, str, str, bool]  # figure, value, sign, bound, whether it holds
 
@@ -69,8 +71,7 @@ def _add(table: Table, recipe: Recipe, given: argparse.Namespace) -> bool:
 
 def absent(recipe: Recipe, data: Path) -> str:
     """What the recipe needs and this machine lacks; empty if nothing."""
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    lacking = [p for p in recipe.programs if not shutil.which(p, path=path)]
+    lacking = [p for p in recipe.programs if not shutil.which(p, path=PATH)]
     return ", ".join([f"no {p}" for p in lacking]
                      + [f"no shared {n}" for n in recipe.needs if not (data / n).exists()])
 
@@ -93,7 +94,7 @@ def _run(
     recipe: Recipe, command: tuple[str, ...], filled: dict[str, str], quiet: bool = False
 ) -> int:
     """Its exit code; our own commands come first on the path."""
-    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": PATH}
     words = [word.format(**filled) for word in command]
     print(f"\n== {recipe.name}: {' '.join(words)}", file=sys.stderr, flush=True)
     stdout = subprocess.DEVNULL if quiet else sys.stderr

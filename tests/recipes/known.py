@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tests.recipes.figures import Figure, largest_shift_error, score, size
+from tests.recipes.figures import Figure, largest_shift_error, rows, score, size
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,28 @@ def made(
     return Recipe(name, name, ("make", *given), figures, needs, ("make",), ("make", "-q", *given))
 
 
+def engine(
+    name: str, folder: str, line: str, *figures: Figure, program: str, again: str = ""
+) -> Recipe:
+    """A recipe for another engine: lines of bash in `examples/FOLDER`, on simulated plates in
+    {out}/raw. `again` must find nothing left to do."""
+    plates = ("test -d {out}/raw || {python} -m libcell.simulate plate --plates 2 --wells 6"
+              " --sites 1 -o {out}/raw\n")
+    return Recipe(name, folder, ("bash", "-euc", plates + line), figures, (), (program,),
+                  ("bash", "-euc", again) if again else ())
+
+
+SHELL = "RAW={out}/raw/images LAYOUT={out}/raw/layout.csv OUT={out}/made JOBS={jobs} ./plates.sh"
+SNAKEMAKE = ("cd {out}/recipe\nsnakemake --cores {jobs} --config raw='{out}/raw/images/*/*.tif'"
+             " layout={out}/raw/layout.csv out={out}/made")
+CWL = """
+cell-extract images '{out}/raw/images/P1/*' --pattern '{{well}}_s{{site}}_{{channel}}.tif' \\
+  --force -o {out}/plate.ome.zarr
+{python} -m libcell.cli.descriptors cwl {out}/tools
+cp plate.cwl {out}
+cwltool --no-container --preserve-environment PATH --outdir {out}/made {out}/plate.cwl \\
+  --plate {out}/plate.ome.zarr --channel DNA
+"""
 COMPARED = "compared/scores.parquet"
 
 RECIPES: list[Recipe] = [
@@ -64,4 +86,11 @@ RECIPES: list[Recipe] = [
                end="low", text="trees balanced accuracy"),
          size("report.html", 100_000),
          needs=("mitocheck_nuclei",), settings=("RAW={data}/mitocheck_nuclei",)),
+    engine("shell", "shell", SHELL, rows("made/profiles.parquet", 12), program="parallel",
+           again="touch {out}/mark\n" + SHELL
+                 + "\ntest -z \"$(find {out}/made -name '*.parquet' -newer {out}/mark)\""),
+    engine("snakemake", "snakemake", "cp -R . {out}/recipe\n" + SNAKEMAKE,
+           rows("made/features.parquet", 300), size("made/report.html", 100_000),
+           program="snakemake", again=SNAKEMAKE + " --dry-run 2>&1 | grep -q 'Nothing to be done'"),
+    engine("cwl", "cwl", CWL, rows("made/features.parquet", 100), program="cwltool"),
 ]
