@@ -115,7 +115,7 @@ def sequences(folder: Path) -> None:
     """`LSM/`: sequences of a growing blob with a stage a frame, of four plates."""
     stages = [1, 1, 1, 2, 3, 4, 5, 6, 1, 1]
     rng = np.random.default_rng(1)
-    y, x = np.mgrid[-12:12, -12:12]
+    y, x = np.mgrid[-16:16, -16:16]
     for number in range(8):
         one = folder / "LSM" / f"P{number % 4}_A0{number // 4 + 1}_1_cell{number}"
         for part in ("Raw", "Mask"):
