@@ -150,13 +150,15 @@ class Cluster:
         """Connect, and have every worker say whether it may take part."""
         self._client = client = _client(self._scheduler)
         patience = _patience()
+        self._ticket.mark.write_text(self._ticket.content)
         try:
             client.wait_for_workers(1, timeout=patience)
+            answers = client.run(fault, self._ticket, on_error="return")
         except TimeoutError as error:
             raise Unavailable(f"{self.where}: no dask worker came within {patience:g} s; start "
                               "some (dask worker)") from error
-        self._ticket.mark.write_text(self._ticket.content)
-        answers = client.run(fault, self._ticket, on_error="return")
+        except OSError as error:
+            raise self.lost() from error
         faulty = {worker: answer for worker, answer in answers.items() if answer}
         for worker, answer in faulty.items():
             more = f" (and {len(faulty) - 1} more)" if len(faulty) > 1 else ""
@@ -175,23 +177,27 @@ class _Future:
     def result(self) -> Any:
         """What the block returned. PartlyDone if the cluster is gone; Unavailable if workers died
         of this block; else the block's own error."""
-        from distributed.scheduler import KilledWorker
-
         while True:
-            failed = self._future.status == "error"
             try:
-                return self._future.result(timeout=None if failed else POLL_S)
-            except TimeoutError:  # the block's own, or ours: a result has to be fetched, too
-                if failed:
-                    raise
-                self._cluster.require_workers()
+                return self._future.result(timeout=POLL_S)
             except CancelledError as error:
                 raise self._cluster.lost() from error
-            except KilledWorker as error:
-                raise Unavailable(
-                    f"{error.allowed_failures + 1} dask workers in turn were killed over this "
-                    "block (out of memory?); give them more (--memory-limit), or blocks less"
-                ) from error
+            except Exception:  # noqa: BLE001  the block's, the connection's, or it takes longer
+                if self._future.status == "error":
+                    return self._failed()
+                self._cluster.require_workers()
+
+    def _failed(self) -> Any:
+        """Raise the block's own error."""
+        from distributed.scheduler import KilledWorker
+
+        try:
+            return self._future.result()
+        except KilledWorker as error:
+            raise Unavailable(
+                f"{error.allowed_failures + 1} dask workers in turn were killed over this block "
+                "(out of memory?); give them more (--memory-limit), or blocks less"
+            ) from error
 
 
 def _client(address: str) -> Any:
