@@ -19,6 +19,8 @@ from zarr.registry import register_codec
 from libcell.errors import DataError
 
 LARGEST = 2**30  # bytes that one chunk may be
+UNTOLD = 2**28  # bytes that one of format 2 may unpack to where nobody has said how large it is
+ROOM = 8  # times as large as its array's may such a chunk be before filters have seen it
 MAGIC = b"\x28\xb5\x2f\xfd"
 HEAD = 18  # bytes of a zstd frame that may tell its size
 SIZES = (0, 2, 4, 8)  # bytes of a zstd frame's size, by its flag
@@ -76,13 +78,19 @@ def require_moderate(array: zarr.Array, where: str) -> None:
     if chunk > LARGEST:
         raise DataError(f"{where}: its chunks are of {chunk} bytes; more than {LARGEST} cannot be "
                         "read at once (write it again in smaller chunks)")
+    old = getattr(array.metadata, "compressor", None)
+    if isinstance(old, (OldZstd, _Old)):
+        old.most = ROOM * chunk + 2**16
 
 
 class _Old:
-    """A compressor of format 2 that stops at LARGEST; `buf` are bytes, so is what comes back."""
+    """A compressor of format 2 that stops at `most` bytes; `buf` are bytes, so is what comes back.
+    """
+
+    most: int = UNTOLD
 
     def decode(self, buf: Any, out: Any = None) -> Any:
-        plain = _unpacked(buf, LARGEST)
+        plain = _unpacked(buf, self.most)
         if out is None:
             return plain
         memoryview(out).cast("B")[: len(plain)] = plain
@@ -100,9 +108,11 @@ class OldGzip(_Old, numcodecs.GZip):
 class OldZstd(numcodecs.Zstd):
     """numcodecs', bounded."""
 
+    most: int = UNTOLD
+
     def decode(self, buf: Any, out: Any = None) -> Any:
         told = _told(bytes(memoryview(buf)[:HEAD]))
-        if told > LARGEST:
+        if told > self.most:
             raise ValueError(f"a chunk that unpacks to {told} bytes")
         return super().decode(buf, out)
 
@@ -117,7 +127,7 @@ def _unpacked(packed: Any, most: int) -> bytes:
         if size < most and not packer.eof:
             raise ValueError("a chunk that is cut short")
         rest = packer.unused_data
-    return b"".join(parts)
+    return b"".join(parts) if len(parts) > 1 else (parts or [b""])[0]
 
 
 for _kind in (OldZstd, OldZlib, OldGzip):

@@ -17,10 +17,10 @@ from typing import Any
 from libcell.data import digests
 from libcell.data.output import write_file
 from libcell.errors import DataError, Unavailable, reading
-from libcell.schema import archives
 
 VARIABLE = "LIBCELL_MODELS"
-LARGEST = 2**33  # bytes that a file in a zip may unpack to
+LARGEST = 2**33  # bytes of a file of a model
+SETTINGS = 2**24  # bytes of one that is JSON or YAML
 
 
 @dataclass(frozen=True)
@@ -206,16 +206,24 @@ def members(path: Path) -> dict[str, str]:
     return {name.rpartition("/")[2]: name for name in inside}
 
 
-def read_member(path: Path, name: str) -> bytes:
-    """One file of a model that is a folder or a zip. DataError if it is not there."""
+def read_member(path: Path, name: str, most: int = LARGEST) -> bytes:
+    """One file of a model that is a folder or a zip. DataError if it is not there, or is of more
+    than `most` bytes."""
     place = members(path).get(name)
     if place is None:
         raise DataError(f"{path}: holds no {name}")
-    if path.is_dir():
-        return (path / place).read_bytes()
-    archives.require_moderate(path, LARGEST)
-    with reading(f"{path}/{place}"), _opened(path) as archive:
-        return archive.read(place)
+    with reading(f"{path}/{place}"):
+        if path.is_dir():
+            _require_size(path / place, (path / place).stat().st_size, most)
+            return (path / place).read_bytes()
+        with _opened(path) as archive:
+            _require_size(path / place, archive.getinfo(place).file_size, most)
+            return archive.read(place)
+
+
+def _require_size(place: Path, size: int, most: int) -> None:
+    if size > most:
+        raise DataError(f"{place}: is of {size} bytes; more than {most} are not read")
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

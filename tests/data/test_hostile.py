@@ -50,8 +50,7 @@ def test_a_pickle_in_an_old_store_is_not_run(place, recipe):
 
 
 @pytest.mark.parametrize("recipe", [hostile.chunk_zlib_bomb_old, hostile.chunk_zstd_bomb_old])
-def test_an_old_chunk_unpacks_to_a_gigabyte_at_most(place, recipe, monkeypatch):
-    monkeypatch.setattr(codecs, "LARGEST", 10**7)
+def test_an_old_chunk_unpacks_to_little_more_than_it_holds(place, recipe):
     with pytest.raises(DataError, match="cannot be decoded"):
         read_old(place("image_old", recipe))
 

@@ -7,6 +7,7 @@
 import argparse
 import importlib
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -131,6 +132,7 @@ def _real(door: Door, place: Place, row: Row, some: list[Case]) -> None:
 def _untouched(door: Door, place: Place, row: Row) -> None:
     """Every seed is read as it is, or the reader was never fuzzed at all."""
     for name in door.seeds:
+        shutil.rmtree(place.work / name, ignore_errors=True)
         folder = sandbox.prepare(place.work / name)
         cases.of_trees.copy(place.seeds / name, folder / "in")
         ended = sandbox.run(folder, lambda: door.call(True), sandbox.Limits(wall_s=120, cpu_s=120))

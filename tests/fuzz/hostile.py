@@ -251,8 +251,8 @@ def compartment_in_names(tree: Path) -> None:
 
 
 def bomb_png(tree: Path) -> None:
-    """46,000 px square and black: 2 MB, 2 GB unpacked."""
-    edge = 46_000
+    """60,000 px square and black: 4 MB, 4 GB unpacked."""
+    edge = 60_000
     _png(_target(tree, "x.png"), edge, edge, zlib_zeros(edge * (edge + 1)))
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from libcell.data import weights as store
-from libcell.errors import DataError, Unavailable
+from libcell.errors import DataError, Unavailable, reading
 
 WEIGHTS = "weights_best.h5"
 THRESHOLDS = {"prob": 0.5, "nms": 0.4}  # StarDist's own, where none were optimised
@@ -54,14 +54,14 @@ class Config:
 
 def read_config(path: Path) -> Config:
     """The configuration of a model's folder or zip. DataError if it is not one of ours."""
-    try:
-        found = json.loads(store.read_member(path, "config.json"))
+    with reading(path, "not a StarDist model"):
+        found = json.loads(store.read_member(path, "config.json", store.SETTINGS))
         thresholds = _thresholds(path)
         if found["n_dim"] != 2 or found["backbone"] != "unet" or found.get("n_classes"):
             raise DataError(f"{path}: a StarDist network of {found['n_dim']} dimensions, backbone "
                             f"{found['backbone']}, {found.get('n_classes') or 'no'} classes; here "
                             "run 2D U-Nets without classes")
-        return Config(
+        made = Config(
             rays=int(found["n_rays"]), channels=int(found["n_channel_in"]),
             grid=_two(found["grid"]), depth=int(found["unet_n_depth"]),
             kernel=_two(found["unet_kernel_size"]), filters=int(found["unet_n_filter_base"]),
@@ -71,17 +71,29 @@ def read_config(path: Path) -> Config:
             batch_norm=bool(found["unet_batch_norm"]), features=int(found["net_conv_after_unet"]),
             probability=float(thresholds["prob"]), nms=float(thresholds["nms"]),
         )
-    except DataError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        kind = type(error).__name__
-        raise DataError(f"{path}: not a StarDist model ({kind}: {error})") from error
+    _require_sane(made, path)
+    return made
+
+
+def _require_sane(config: Config, path: Path) -> None:
+    """DataError for a network that nobody would make: one that has no end, or no room."""
+    numbers = {"n_rays": config.rays, "n_channel_in": config.channels,
+               "unet_n_filter_base": config.filters, "net_conv_after_unet": config.features}
+    numbers |= dict(zip(("unet_kernel_size", "unet_pool"), map(max, (config.kernel, config.pool))))
+    wrong = [f"{n} {v}" for n, v in numbers.items() if not 0 <= v <= 1024]
+    wrong += [f"grid {g}" for g in config.grid if g not in (1, 2, 4, 8, 16, 32)]
+    deep = config.depth, config.convolutions, config.expansion
+    wrong += [f"depth, convolutions and expansion {deep}"] if not (
+        0 <= deep[0] <= 10 and 1 <= deep[1] <= 100 and 0 < deep[2] <= 8) else []
+    if wrong:
+        raise DataError(f"{path}: no StarDist network has {', '.join(wrong)}")
 
 
 def _thresholds(path: Path) -> dict[str, float]:
     if "thresholds.json" not in store.members(path):
         return THRESHOLDS
-    found: dict[str, float] = json.loads(store.read_member(path, "thresholds.json"))
+    found: dict[str, float] = json.loads(
+        store.read_member(path, "thresholds.json", store.SETTINGS))
     return found
 
 
@@ -171,7 +183,8 @@ def _activation(name: str) -> nn.Module:
 
 def load(path: Path, config: Config) -> StarUNet:
     """The network of a model's folder or zip, with its weights."""
-    net = StarUNet(config)
+    with reading(path, "its configuration describes no network that can be made"):
+        net = StarUNet(config)
     layers = [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
     # the output layers are named; all others come in the order in which they were made
     arrays = read_layers(path)
@@ -193,12 +206,10 @@ def read_layers(path: Path) -> list[tuple[str, list[np.ndarray]]]:
     except ImportError as error:
         raise Unavailable("h5py is not installed (pip install 'libcell[segment-stardist]')"
                           ) from error
-    try:
-        with h5py.File(io.BytesIO(store.read_member(path, WEIGHTS))) as file:
-            root = file.get("model_weights", file)
-            found = [(_text(n), _arrays(root[_text(n)])) for n in root.attrs["layer_names"]]
-    except (OSError, KeyError) as error:
-        raise DataError(f"{path}: {WEIGHTS} is not what Keras saves ({error})") from error
+    with (reading(path, f"{WEIGHTS} is not what Keras saves"),
+          h5py.File(io.BytesIO(store.read_member(path, WEIGHTS))) as file):
+        root = file.get("model_weights", file)
+        found = [(_text(n), _arrays(root[_text(n)])) for n in root.attrs["layer_names"]]
     return [(name, arrays) for name, arrays in found if arrays]
 
 
@@ -212,7 +223,8 @@ def _text(name: Any) -> str:
 
 def _fill(layer: nn.Module, values: list[np.ndarray], where: str) -> None:
     if isinstance(layer, nn.Conv2d):
-        values = [values[0].transpose(3, 2, 0, 1), *values[1:]]
+        first = values[0].transpose(3, 2, 0, 1) if values[0].ndim == 4 else values[0]
+        values = [first, *values[1:]]
         targets = [layer.weight, layer.bias]
     else:
         assert isinstance(layer, nn.BatchNorm2d)
@@ -221,7 +233,7 @@ def _fill(layer: nn.Module, values: list[np.ndarray], where: str) -> None:
     if shapes != [v.shape for v in values]:
         raise DataError(f"{where}: weights of another architecture: {[v.shape for v in values]}, "
                         f"its configuration has {shapes}")
-    with torch.no_grad():
+    with reading(where), torch.no_grad():
         for target, value in zip(targets, values):
             assert target is not None
             target.copy_(torch.from_numpy(np.ascontiguousarray(value)))

@@ -7,7 +7,6 @@ zip) is read as tensors and settings.
 import contextlib
 import io
 import logging
-import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from libcell.data import weights
-from libcell.errors import DataError, Unavailable
+from libcell.errors import DataError, Unavailable, reading
 from libcell.track.kernels.ellipses import Objects
 
 EXTRA = "trackastra is not installed (pip install 'libcell[trackastra]')"
@@ -121,10 +120,8 @@ def load(path: Path, device: str) -> Associations:
 def _settings(path: Path, name: str) -> dict[str, Any]:
     import yaml
 
-    try:
-        found = yaml.safe_load(weights.read_member(path, name))
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: {name} is not YAML of plain values") from error
+    with reading(path, f"{name} is not YAML of plain values"):
+        found = yaml.safe_load(weights.read_member(path, name, weights.SETTINGS))
     if not isinstance(found, dict):
         raise DataError(f"{path}: {name} holds no settings")
     return found
@@ -134,16 +131,13 @@ def _tensors(path: Path) -> dict[str, Any]:
     """The state dict; of a checkpoint of lightning, the part that is the network."""
     import torch
 
-    try:
+    with reading(path, f"{FILES[0]} holds more than tensors, or none"):
         found = torch.load(io.BytesIO(weights.read_member(path, FILES[0])), map_location="cpu",
                            weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise DataError(f"{path}: {FILES[0]} holds more than tensors, or none "
-                        f"({type(error).__name__})") from error
-    if "state_dict" in found:
-        found = {k.removeprefix("model."): v for k, v in found["state_dict"].items()
-                 if k.startswith("model.")}
-    return dict(found)
+        if "state_dict" in found:
+            found = {k.removeprefix("model."): v for k, v in found["state_dict"].items()
+                     if k.startswith("model.")}
+        return dict(found)
 
 
 @contextlib.contextmanager
