@@ -152,7 +152,9 @@ class Cluster:
         patience = _patience()
         self._ticket.mark.write_text(self._ticket.content)
         try:
+            wanted = client.submit(fault, self._ticket, pure=False)  # else none may be started
             client.wait_for_workers(1, timeout=patience)
+            del wanted
             answers = client.run(fault, self._ticket, on_error="return")
         except TimeoutError as error:
             raise Unavailable(f"{self.where}: no dask worker came within {patience:g} s; start "

@@ -84,3 +84,12 @@ def test_what_is_no_scheduler(tmp_path, monkeypatch):
     (tmp_path / "s.json").write_text('{"address"')
     with pytest.raises(DataError, match="not a dask scheduler's file"):
         cluster.Cluster(str(tmp_path / "s.json"), tmp_path, 1)
+
+
+def test_a_cluster_that_grows_when_it_is_needed(tmp_path):
+    """It starts its first worker for a task that waits."""
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as started:
+        started.adapt(minimum=0, maximum=1)
+        pool = open_pool(started, tmp_path)
+        assert pool.submit(slow_first, {"number": 3}).result() == 30
+        pool.close()
