@@ -7,6 +7,7 @@ numbers. What the table says of whole fields of view stands in the graph's `extr
 numbers stands for, since zarr v3 has no settled type for text.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,8 @@ def write(root: Path, table: pa.Table, provenance: Mapping[str, Any]) -> Graph:
     graph = graph_of(table)
     groups.ensure(root)
     tables.write_parts(root / TABLE, [table], table.schema, "links", provenance)
+    if (root / GRAPH).exists():
+        shutil.rmtree(root / GRAPH)  # of a run that was cut off here
     _write_geff(root / GRAPH, table, graph)
     groups.update(root, {
         "schema": versions.tag("tracks"),

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from geff import GeffReader
-from hand_made import PROVENANCE
+from hand_made import PROVENANCE, files_of
 from hand_tracks import ROWS, links
 
 from libcell.data import tracks
@@ -29,6 +29,19 @@ def test_counts_and_edges(tmp_path):
         (0, 2), (1, 3), (1, 4), (3, 5), (5, 7), (2, 6), (8, 9), (8, 10), (8, 11), (9, 12)}
     assert validate(tmp_path / "x.tracks") == []
     assert tracks.read(tmp_path / "x.tracks").equals(links())
+
+
+@pytest.mark.parametrize("there", ["graph.geff/zarr.json", "graph.geff/nodes", ""])
+def test_what_a_run_that_was_cut_off_left_of_a_graph_is_no_hindrance(tmp_path, there):
+    whole = tracks.write(tmp_path / "x.tracks", links(), PROVENANCE)
+    tracks.write(tmp_path / "y.tracks", links(), PROVENANCE)
+    for path in (tmp_path / "y.tracks", tmp_path / "y.tracks" / there):
+        if path.is_dir():
+            (path / "zarr.json").unlink(missing_ok=True)
+        else:
+            path.unlink()
+    assert tracks.write(tmp_path / "y.tracks", links(), PROVENANCE).tracks == whole.tracks
+    assert files_of(tmp_path / "y.tracks") == files_of(tmp_path / "x.tracks")
 
 
 def test_planes_are_an_axis_of_the_graph(tmp_path):
