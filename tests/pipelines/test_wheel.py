@@ -8,8 +8,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from libcell.run.registry import ROOMS
+from tests.peers.environment_sizes import size
 from tests.release.smoke import smoke
 
 ROOT = Path(__file__).parent.parent.parent
@@ -72,6 +74,14 @@ def test_who_builds_on_it_has_its_types_checked(environment, tmp_path):
     assert 'theirs.py:4: note: Revealed type is "int"' in done.stdout
     assert 'theirs.py:5: error: Argument 1 to "Block" has incompatible type "int"' in done.stdout
     assert "Found 1 error" in done.stdout
+
+
+@pytest.mark.slow
+def test_an_environment_holds_the_packages_that_the_page_counts(environment):
+    listed = subprocess.run([environment / "python", "-m", "pip", "list", "--format", "freeze"],
+                            capture_output=True, text=True, check=True).stdout
+    names = {canonicalize_name(line.split("==")[0].split(" @")[0]) for line in listed.splitlines()}
+    assert names - {"pip", "setuptools"} == size("").names
 
 
 @pytest.mark.slow

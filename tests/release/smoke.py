@@ -8,6 +8,7 @@ import numpy as np
 import tifffile
 
 from libcell.run.registry import ROOMS
+from tests.small_plate import write_features
 
 LINES = (
     "cell-extract images picture.tif -o x.ome.zarr",
@@ -15,6 +16,7 @@ LINES = (
     "cell-crop cells n.labels.ome.zarr --images x.ome.zarr --size 32 -o c.crops.zarr",
     "cell-feat measure n.labels.ome.zarr --images x.ome.zarr -o f.parquet",
     "cell-track overlap n.labels.ome.zarr -o t.tracks",
+    "cell-train forest features.parquet --target Metadata_Condition --trees 5 -o m.model",
     "cell-align rounds x.ome.zarr --moving x.ome.zarr -o a.ome.zarr",
     "cell-explain report x.ome.zarr n.labels.ome.zarr c.crops.zarr f.parquet -o r.html",
 )
@@ -26,6 +28,7 @@ def smoke(programs: Path, folder: Path) -> None:
         assert _said(programs, folder, f"cell-{room} --version").strip()
         assert "Methods" in _said(programs, folder, f"cell-{room} --help")
     write_picture(folder / "picture.tif")
+    write_features(folder / "features.parquet")
     for line in LINES:
         _said(programs, folder, line)
     assert (folder / "r.html").stat().st_size > 10_000
