@@ -53,7 +53,7 @@ def test_fractal_finds_every_task_valid(package):
         assert (package / one["executable_non_parallel"]).is_file()
 
 
-def test_tasks_measure_the_nuclei_of_a_dataset(package, three_nuclei, engine):
+def test_tasks_measure_the_nuclei_of_a_dataset(package, three_nuclei):
     """An image of a plate as Fractal names it; the second task finds what the first made."""
     image = str(three_nuclei / "plate.ome.zarr" / "A" / "01" / "0")
     labels, = run(package, "cell_segment_threshold", three_nuclei, zarr_urls=[image], channel="DNA")
@@ -63,11 +63,18 @@ def test_tasks_measure_the_nuclei_of_a_dataset(package, three_nuclei, engine):
                 zarr_urls=[image, labels["zarr_url"]], families=["shape"])
     assert made["types"] == {"features": True}
     assert tables.read(Path(made["zarr_url"]), "features").num_rows == 3
-    done = subprocess.run(
-        [engine("fractal"), "-c", SERVER, package / "__FRACTAL_MANIFEST__.json",
-         three_nuclei / "cell_feat_measure.out.json"], capture_output=True, text=True, check=False,
-        env=os.environ | {"POSTGRES_DB": "none", "JWT_SECRET_KEY": "none"})
+
+
+def test_fractal_server_takes_the_manifest_and_what_a_task_says(package, three_nuclei, engine):
+    python = engine("fractal")
+    made = three_nuclei / "made.json"
+    assert task("cell-track overlap", {"zarr_dir": str(three_nuclei),
+                                       "inputs": ["n.labels.ome.zarr"]}, made) == 0
+    done = subprocess.run([python, "-c", SERVER, package / "__FRACTAL_MANIFEST__.json", made],
+                          capture_output=True, text=True, check=False,
+                          env=os.environ | {"POSTGRES_DB": "none", "JWT_SECRET_KEY": "none"})
     assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 50
 
 
 def test_fields_of_an_image_store_are_images_of_the_dataset(three_nuclei):
