@@ -28,9 +28,9 @@ LEARNABLE = 10  # wells of which two conditions can be parted into training and 
 
 PLATE = (
     Step("images", "cell-extract images 'raw/*/*.tif' --pattern {plate}/{well}_{channel}.tif "
-         "--layout raw/layout.csv -o x.ome.zarr", "x.ome.zarr", files=21),
+         "--layout raw/layout.csv -o x.ome.zarr", "x.ome.zarr", files=18),
     Step("nuclei", "cell-segment threshold x.ome.zarr -c DNA -o n.labels.ome.zarr",
-         "n.labels.ome.zarr", files=16),
+         "n.labels.ome.zarr", files=18),
     Step("features", "cell-feat measure n.labels.ome.zarr --images x.ome.zarr -o f.parquet",
          "f.parquet"),
     Step("crops", "cell-crop cells n.labels.ome.zarr --images x.ome.zarr --size 32 "
@@ -48,12 +48,12 @@ FILM = (
     Step("films", "cell-extract images 'raw/*/*.tif' --pattern {plate}/{well}_t{t}_{channel}.tif "
          "-o x.ome.zarr", "x.ome.zarr", files=25),
     Step("film nuclei", "cell-segment threshold x.ome.zarr -o n.labels.ome.zarr",
-         "n.labels.ome.zarr", files=24),
+         "n.labels.ome.zarr", files=28),
     Step("tracks", "cell-track lap n.labels.ome.zarr -o t.tracks", "t.tracks", holds=True),
     Step("sequences", "cell-crop sequences t.tracks --labels n.labels.ome.zarr --images x.ome.zarr "
          "--size 32 -o s.crops.zarr", "s.crops.zarr", holds=True),
     Step("by track", "cell-track relabel t.tracks --labels n.labels.ome.zarr "
-         "-o r.labels.ome.zarr", "r.labels.ome.zarr", files=24, holds=True),
+         "-o r.labels.ome.zarr", "r.labels.ome.zarr", files=28, holds=True),
     Step("compared", "cell-track score t.tracks --truth t.tracks -o ts.parquet", "ts.parquet",
          holds=True),
 )
