@@ -25,14 +25,14 @@ from types import SimpleNamespace
 from nf_core.components.nfcore_component import NFCoreComponent
 from nf_core.modules.lint import ModuleLint
 
-root, clone = map(Path, sys.argv[1:])
+clone, *mains = map(Path, sys.argv[1:])
 lint = ModuleLint.__new__(ModuleLint)
 lint.modules_repo = SimpleNamespace(local_repo_dir=clone, repo_path="libcell")
 lint.meta_schema = None
 passed = 0
-for main in sorted(root.glob("*/*/main.nf")):
+for main in mains:
     name = "/".join(main.parts[-3:-1])
-    module = NFCoreComponent(name, None, main.parent, "modules", root.parent, "modules")
+    module = NFCoreComponent(name, None, main.parent, "modules", main.parents[2], "modules")
     module.get_container_with_inspect = lambda profile=None: None
     for read in ("inputs", "outputs", "topics"):
         getattr(module, f"get_{read}_from_main_nf")()
@@ -43,7 +43,7 @@ for main in sorted(root.glob("*/*/main.nf")):
     passed += len(module.passed)
     for found in module.failed + module.warned:
         if found[1] not in ("singularity_tag", "docker_tag"):
-            print(name, *found[1:3])
+            print(name, found[1], *found[2].split())
 print(passed)
 """
 
@@ -60,24 +60,20 @@ def clone(tmp_path):
     return tmp_path / "clone"
 
 
-def test_nf_core_finds_nothing_wrong(written, engine, clone):
+def test_nf_core_finds_what_is_wrong_and_nothing_else(written, engine, clone, tmp_path):
+    """Every third module, and one that was spoilt."""
     modules = written("nf-core", "modules")
-    done = subprocess.run([engine("workflows"), "-c", LINT, modules, clone], text=True,
-                          capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    *faults, passed = done.stdout.splitlines()
-    assert faults == []
-    assert int(passed) > 30 * len(list(modules.glob("*/*")))
-
-
-def test_nf_core_linter_finds_what_is_wrong(written, engine, clone, tmp_path):
-    one = tmp_path / "one" / "cellcrop" / "cells"
-    shutil.copytree(written("nf-core", "modules") / "cellcrop" / "cells", one)
-    main = one / "main.nf"
-    main.write_text(main.read_text().replace("path(table,", "path(tables,"))
-    done = subprocess.run([engine("workflows"), "-c", LINT, tmp_path / "one", clone],
+    spoilt = tmp_path / "spoilt" / "cellcrop" / "cells"
+    shutil.copytree(modules / "cellcrop" / "cells", spoilt)
+    text = (spoilt / "main.nf").read_text()
+    (spoilt / "main.nf").write_text(text.replace("path(table,", "path(tables,"))
+    good = sorted(modules.glob("*/*/main.nf"))[::3]
+    done = subprocess.run([engine("workflows"), "-c", LINT, clone, *good, spoilt / "main.nf"],
                           text=True, capture_output=True, check=False)
-    assert "cellcrop/cells correct_meta_inputs" in done.stdout
+    assert done.returncode == 0, done.stderr
+    fault, passed = done.stdout.splitlines()
+    assert fault.startswith("cellcrop/cells correct_meta_inputs")
+    assert int(passed) > 30 * len(good)
 
 
 @pytest.fixture
@@ -98,7 +94,7 @@ def groovy():
 
 
 def test_the_script_of_a_module_measures(written, three_nuclei, groovy):
-    """All modules and the example read as Groovy; one filled in and run."""
+    """A module of each command and the example read as Groovy; one filled in and run."""
     modules = written("nf-core", "modules")
     work = three_nuclei / "work"
     for role, name in (("inputs", "n.labels.ome.zarr"), ("images", "plate.ome.zarr")):
@@ -109,7 +105,8 @@ def test_the_script_of_a_module_measures(written, three_nuclei, groovy):
               "images": "images/plate.ome.zarr"}
     script = groovy(Path(__file__).parent / "fill_in.groovy",
                     modules / "cellfeat" / "measure" / "main.nf", json.dumps(values),
-                    *modules.glob("*/*/main.nf"), ROOT / "examples" / "nextflow" / "main.nf")
+                    *(next(room.glob("*/main.nf")) for room in modules.iterdir()),
+                    ROOT / "examples" / "nextflow" / "main.nf")
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=work, text=True,
                           capture_output=True, check=False,
                           env={"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(work)})
