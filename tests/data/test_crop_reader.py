@@ -7,7 +7,7 @@ import pytest
 import zarr
 from hand_made import PROVENANCE
 
-from libcell.data import arrays, crop_order, crop_reader, crops, groups
+from libcell.data import arrays, crop_order, crop_reader, crops, groups, remote
 from libcell.data.crop_reader import CropReader
 from libcell.errors import DataError
 
@@ -241,3 +241,14 @@ def test_an_empty_store(tmp_path):
     root = write(tmp_path / "s.crops.zarr", n=0)[0]
     assert list(CropReader(root).shuffled(8, seed=0, epoch=0)) == []
     assert list(CropReader(root).in_order(8, ahead=True)) == []
+
+
+def test_a_store_that_is_elsewhere(store):
+    """Its chunks are read one by one through zarr: no folder holds them."""
+    place = remote.local(f"file://{store[0]}")
+    far, near = (list(CropReader(p).in_order(100)) for p in (place, store[0]))
+    assert not (place / "crops").exists() and len(far) == 10
+    for one, other in zip(far, near):
+        assert np.array_equal(one.crops, other.crops) and np.array_equal(one.masks, other.masks)
+    assert crops.open_crops(place).n == N
+    remote.forget()

@@ -6,29 +6,32 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from small_plate import PATTERN, contents
 
-from tests.cluster import chain, faults
+from tests.cluster import faults
 from tests.cluster.nodes import Nodes
 
 SCRIPTS = Path(__file__).parents[2] / "examples" / "slurm"
 
 
 @pytest.mark.slow
-def test_cluster_and_threads_give_the_same_bytes(tmp_path):
-    here, there = tmp_path / "here", tmp_path / "there"
-    for folder in (here, there):
-        chain.write_raw(folder / "raw", chain.WELLS[:4])
+def test_cluster_and_threads_give_the_same_bytes(cell, plate, tmp_path):
+    """Its scheduler is named in each of three ways."""
+    shutil.copytree(plate / "raw", tmp_path / "raw")
+    measure = ("feat", "measure", "n.labels.ome.zarr", "--images", "p.ome.zarr")
+    cell(*measure, "-o", tmp_path / "f.parquet", cwd=plate)
     with Nodes(tmp_path / "nodes") as nodes:
         nodes.start_scheduler()
         nodes.start_workers(2)
-        ways = (("--scheduler", nodes.address), ("--scheduler", str(nodes.file)), ())
-        for number, step in enumerate(chain.SHORT):
-            way = ways[number % len(ways)]
-            env = {} if way else {"DASK_SCHEDULER_ADDRESS": nodes.address}
-            for folder, more, added in ((here, ("-j", "2"), {}), (there, way, env)):
-                done = chain.run([*step.args, "-o", step.output, *more], folder, added)
-                assert done.returncode == 0, done.stderr
-            assert chain.same(here / step.output, there / step.output), step
+        cell("extract", "images", "raw/*.tif", "--pattern", PATTERN, "-o", "p.ome.zarr",
+             "--scheduler", nodes.address, cwd=tmp_path)
+        cell("segment", "threshold", "p.ome.zarr", "-c", "DNA", "-o", "n.labels.ome.zarr",
+             "--scheduler", nodes.file, cwd=tmp_path)
+        cell(*measure, "-o", "there.parquet", cwd=tmp_path,
+             env={"DASK_SCHEDULER_ADDRESS": nodes.address})
+    for name in ("p.ome.zarr", "n.labels.ome.zarr"):
+        assert contents(tmp_path / name) == contents(plate / name), name
+    assert contents(tmp_path / "there.parquet") == contents(tmp_path / "f.parquet")
 
 
 @pytest.mark.slow
