@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
 OUTSIDE = re.compile(r'href="(https?://[^"]+)"')
-STANDS_FOR = {"schemas": "data-contract.md"}  # a folder of the repository, and the page about it
+# what is not copied has a page on the site
+STANDS_FOR = {"schemas": "data-contract.md", "README.md": "index.md"}
 
 seen: dict[str, set[str]] = {}
 
@@ -43,7 +44,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     outside = {t for page in (readme, *DOCS.rglob("*.md"))
                for t, _ in LINK.findall(page.read_text())
                for t in [_target(page.relative_to(ROOT).as_posix(), t)]
-               if not t.startswith("docs/") and (ROOT / t).is_file()}
+               if not t.startswith("docs/") and t not in STANDS_FOR and (ROOT / t).is_file()}
     files.append(File.generated(config, "index.md", content=readme.read_text()))
     for path in sorted(outside):
         files.append(File.generated(config, _shown(path), content=(ROOT / path).read_text()))
