@@ -1,9 +1,13 @@
 """What a user reads where something failed that is not an error of ours by name."""
 
+import errno
 import sys
 import traceback
 
 from libcell.errors import CellError, PartlyDone, full
+
+# what the system says of paths that lead to nothing that could be read
+NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL)
 
 
 def unexpected(error: Exception, verbose: bool) -> tuple[str, int]:
@@ -18,6 +22,8 @@ def unexpected(error: Exception, verbose: bool) -> tuple[str, int]:
         return f"{error.filename}: permission denied", 66
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"{error.filename}: not found", 66
+    if isinstance(error, OSError) and error.filename and error.errno in NO_PATH:
+        return f"{str(error.filename)[:200]}: {error.strerror}", 66
     if isinstance(error, MemoryError):
         return "not enough memory; use fewer workers (-j)", 69
     name = type(error).__name__

@@ -3,6 +3,7 @@
 The inputs are recipes of `make fuzz`; each once broke what is tested here.
 """
 
+import errno
 import json
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import zarr
 from fuzz import hostile, seeds
 
+from libcell.cli import faults
 from libcell.data import codecs, crops, images, labels, layout, models, tables, weights
 from libcell.data.images import Source, list_groups, open_image, open_root
 from libcell.data.readers import open_file
@@ -192,3 +194,19 @@ def test_only_errors_about_input_become_data_errors():
         with pytest.raises(type(error)) as told, reading("x"):
             raise error
         assert told.value is error
+
+
+def test_a_path_that_is_none_is_missing():
+    said, code = faults.unexpected(OSError(errno.ENAMETOOLONG, "File name too long", "x" * 999),
+                                   False)
+    assert code == 66 and said == f"{'x' * 200}: File name too long"
+
+
+@pytest.mark.parametrize("recipe", [hostile.config_of_absurd_size,
+                                    hostile.config_of_a_grid_that_never_ends, hostile.json_deep])
+def test_a_foreign_network_without_end(place, recipe):
+    pytest.importorskip("h5py")
+    from libcell.segment.foreign import stardist_unet
+
+    with pytest.raises(DataError, match=r"no StarDist network has|not a StarDist model"):
+        stardist_unet.read_config(place("stardist", recipe) / "m")

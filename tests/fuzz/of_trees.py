@@ -2,10 +2,7 @@
 
 import random
 import shutil
-import zipfile
 from pathlib import Path
-
-import pyarrow as pa
 
 from tests.fuzz import of_bytes, of_json, of_tables, of_text, of_zip
 
@@ -52,9 +49,8 @@ def of_member(
                 return of_zip.mutate(content, rng, of_member)
             if suffix in TEXT or suffix == ".lines":
                 return of_text.mutate(content, rng)
-    except (ValueError, RecursionError, zipfile.BadZipFile, pa.ArrowException, OSError,
-            NotImplementedError, RuntimeError, EOFError):
-        pass  # no longer what its name says, after an earlier change
+    except Exception:  # noqa: BLE001  no longer what its name says, after an earlier change
+        return of_bytes.mutate(content, rng, other)
     return of_bytes.mutate(content, rng, other)
 
 

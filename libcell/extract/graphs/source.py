@@ -14,6 +14,8 @@ from libcell.extract.graphs.units import Steps, assumed, frames, pixels
 
 EDGES = "edges"  # `--track-id edges`: tracks are what the edges make
 LABEL_NAMES = ("label", "seg_id", "segmentation_id", "mask_id")
+LARGE = 2**30  # bytes
+DENSEST = 2**16  # bytes of values that a byte of a file may stand for; zstd comes to 32768
 TIME_NAMES = ("t", "time", "frame")
 
 
@@ -85,8 +87,16 @@ def _open(path: Path) -> Any:
         warnings.simplefilter("ignore")
         for name, node in zarr.open_group(str(path), mode="r").members(max_depth=None):
             if isinstance(node, zarr.Array):
-                codecs.require_moderate(node, f"{path}/{name}")
+                _require_there(node, f"{path}/{name}")
         return GeffReader(path)
+
+
+def _require_there(array: zarr.Array, where: str) -> None:
+    """DataError for an array that is gigabytes of nothing: it would be read as a whole."""
+    codecs.require_moderate(array, where)
+    if array.nbytes > LARGE and array.nbytes > DENSEST * array.nbytes_stored():
+        raise DataError(f"{where}: is of {array.nbytes} bytes, which cannot be in its "
+                        f"{array.nbytes_stored()}")
 
 
 def _arrays(reader: Any, wanted: list[str], path: Path) -> Any:
