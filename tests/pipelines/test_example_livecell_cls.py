@@ -9,7 +9,7 @@ from libcell.data import tables
 TINY = ("JOBS=1", "HEADS=linear elegans", "SHOWN=elegans", "MOST=2",
         "LINES=--lines 2 --batches 3 --positions 1 --frames 1 --size 128 --cells 14",
         "WIRED=rule=fast,width=16,heads=2",
-        "NETWORK=--backbone test_resnet --size 32 --epochs 16 --batch 8 --lr 3e-3")
+        "NETWORK=--backbone test_resnet --size 32 --epochs 8 --batch 8 --lr 3e-3")
 
 
 @pytest.mark.slow
