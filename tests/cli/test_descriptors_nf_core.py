@@ -106,7 +106,7 @@ def test_the_script_of_a_module_measures(written, three_nuclei, groovy):
     script = groovy(Path(__file__).parent / "fill_in.groovy",
                     modules / "cellfeat" / "measure" / "main.nf", json.dumps(values),
                     *(next(room.glob("*/main.nf")) for room in modules.iterdir()),
-                    ROOT / "examples" / "nextflow" / "main.nf")
+                    *(ROOT / "examples" / "nextflow").glob("*.*"))
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=work, text=True,
                           capture_output=True, check=False,
                           env={"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(work)})
