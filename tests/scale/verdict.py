@@ -57,7 +57,8 @@ def judge(step: Step, costs: dict[int, Cost]) -> Line:
         misses.append(f"memory ~ n^{steep:.2f}")
     if line.files > step.files:
         misses.append(f"more than {step.files} files a field")
-    return Line(step, costs, exponent(sizes, times), steep, tuple(misses))
+    told = exponent(sizes, times) if surely(sizes, times) else None  # else it is noise
+    return Line(step, costs, told, steep, tuple(misses))
 
 
 def _memory(line: Line) -> float:
