@@ -33,8 +33,9 @@ def ensure(root: Path, path: str = "", attributes: Mapping[str, Any] | None = No
 
 def update(folder: Path, attributes: Mapping[str, Any]) -> None:
     """Add attributes to a group, replacing those of the same name."""
-    content = json.loads((folder / "zarr.json").read_text())
-    content["attributes"] = content.get("attributes", {}) | dict(attributes)
+    with reading(folder, "its zarr.json cannot be read"):
+        content = json.loads((folder / "zarr.json").read_text())
+        content["attributes"] = content.get("attributes", {}) | dict(attributes)
     write_file(folder / "zarr.json", _encode(content))
 
 

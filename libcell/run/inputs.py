@@ -60,15 +60,13 @@ class Inputs:
 
         places: dict[str, Path] = {}
         if not self.piped:
-            listed = [Source(p, g) for p in self.paths() for g in _groups(p, kind)]
-            for source in listed:
-                _require_place(source, places)
-            yield from listed
+            listed = [Source(p, g) for p in dict.fromkeys(self.paths()) for g in _groups(p, kind)]
+            yield from [s for s in listed if _is_new(s, places)]
             return
         for line in self._lines():
             for source in self._announced(line, kind):
-                _require_place(source, places)
-                yield source
+                if _is_new(source, places):
+                    yield source
         self._require_complete()
 
     def _announced(self, line: str, kind: str) -> "Iterator[Source]":
@@ -79,6 +77,8 @@ class Inputs:
             yield from self._record(line, kind)
             return
         path = remote.local(line)
+        if path in self._noted:
+            return
         self._note([path])
         for group in _groups(path, kind):
             yield Source(path, group)
@@ -149,7 +149,7 @@ class Inputs:
             return
         if path in self._growing:
             self._growing[path] = True
-        else:
+        elif path not in self._noted:
             for group in _groups(path, kind):
                 yield Source(path, group)
         self._note([path])
@@ -254,14 +254,17 @@ def _line_path(line: str, kinds: tuple[str, ...]) -> str:
     return str(entry["path"])
 
 
-def _require_place(source: "Source", places: dict[str, Path]) -> None:
-    """Results lie at their field's group, so two fields of one group would overwrite each other."""
+def _is_new(source: "Source", places: dict[str, Path]) -> bool:
+    """Whether a field of view was not named before. DataError where another one has its group:
+    results lie there, so one would overwrite the other."""
     group = source.group or ""
+    new = group not in places
     other = places.setdefault(group, source.path)
     if other != source.path:
         name = f"field of view {group}" if group else "single images without a group"
         raise DataError(f"{other} and {source.path}: both are {name}; bring them into one store "
                         "first (cell-extract images)")
+    return new
 
 
 def _require_kind(entry: dict[str, Any], *kinds: str) -> None:

@@ -152,6 +152,7 @@ def _unfinished(verbose: bool) -> int:
     """A run that goes on from what an earlier one left."""
     if Path("in/partial").is_dir():
         shutil.copytree("in/partial", "out/.x.ome.zarr.partial", symlinks=True)
+        shutil.copytree("in/keep/out", "out/.x.ome.zarr.partial/out")
     return Command("extract", "images", "in/keep/*.tif", "--pattern", "{well}.tif", "-o",
                     "out/x.ome.zarr", "--resume")(verbose)
 

@@ -513,6 +513,7 @@ def unfinished(to: Path) -> None:
         os.chdir(here)
     bad.write_bytes(whole)
     (to / ".x.ome.zarr.partial").rename(to / "partial")
+    (to / "partial" / "out").rename(to / "keep" / "out")  # what is made is trusted, notes are not
 
 
 # -- the contract ------------------------------------------------------------------------------

@@ -84,3 +84,8 @@ def test_many_paths_are_noted_one_by_one_and_once(tmp_path):
     assert len(inputs.paths()) == 20_001
     assert time.process_time() - before < 5  # a search through all for each would take a minute
     assert len(inputs.seen) == 20_000
+
+
+def test_what_is_named_twice_is_read_once():
+    lines = [record(group="A/01/0", partial="p")] * 2 + [record(complete=True)] * 2
+    assert [s.group for s in piped("".join(lines)).fields("labels")] == ["A/01/0"]
