@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import tifffile
 from PIL import Image as Pillow
@@ -126,6 +127,18 @@ def sequences(folder: Path) -> None:
                 one / "Raw" / f"f{t:02d}.png")
             Pillow.fromarray(np.uint8(255 * disc)).save(one / "Mask" / f"f{t:02d}.png")
         one.with_name(f"{one.name}_ManualStages.txt").write_text(",".join(map(str, stages)))
+
+
+def stages(folder: Path) -> None:
+    """`stages.parquet`: what a network would predict that had trained for longer than one epoch."""
+    table = pq.read_table(folder / "guessed.parquet")
+    truth = table["target"].to_pylist()
+    for at, name in enumerate(table.column_names):
+        if name.startswith("p_"):
+            sure = [0.95 if f"p_{stage}" == name else 0.01 for stage in truth]
+            table = table.set_column(at, name, pa.array(sure))
+    at = table.column_names.index("predicted")
+    pq.write_table(table.set_column(at, "predicted", table["target"]), folder / "stages.parquet")
 
 
 def lines(folder: Path) -> None:

@@ -50,7 +50,7 @@ plane.bundle: | e.parquet
 importance.bundle: | b.model
 	cell-explain importance f.parquet -m b.model -o $@
 x.explain.zarr: | c.model
-	cell-explain cam c.model c.crops.zarr -o $@
+	cell-explain cam c.model c.crops.zarr --most 4 -o $@
 checks: | x.explain.zarr
 	cell-explain faithfulness x.explain.zarr -m c.model -c c.crops.zarr --most 4 -o $@
 bags.parquet: | c.crops.zarr
@@ -81,7 +81,8 @@ s.model: | s.crops.zarr
 	cell-train sequence s.crops.zarr --group Metadata_Plate --epochs 1 \
 	  --network-options width=8,hidden=16 -o $@
 stages.parquet: | s.model
-	cell-train predict s.model s.crops.zarr -o $@
+	cell-train predict s.model s.crops.zarr -o guessed.parquet
+	$(DISHES) stages
 images: | raw
 	mkdir $@ && cp $$(ls raw/*_DNA.tif | head -6) $@ && cd $@ && for f in *.tif; do \
 	  python -c "import sys, numpy, tifffile, PIL.Image as p; a = tifffile.imread(sys.argv[1]); \
