@@ -162,12 +162,13 @@ def _run(folder: Path, command: list[str], text: str) -> "subprocess.CompletedPr
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Our commands first, one core, short training, few maps; installs go into the page's own folder."""
+    """Our commands first, one core, short training, few maps; installs stay in the folder."""
     plugins = folder / ".installed" / "site-packages"
     ours = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(plugins), "OMP_NUM_THREADS": "1", "CELL_WORKERS": "1",
-        "CELL_TRAIN_EPOCHS": "1", "CELL_EXPLAIN_MOST": "4", "PIP_TARGET": str(plugins), "PIP_NO_DEPS": "1",
+        "CELL_TRAIN_EPOCHS": "1", "CELL_EXPLAIN_MOST": "4",
+        "PIP_TARGET": str(plugins), "PIP_NO_DEPS": "1",
         "PIP_NO_BUILD_ISOLATION": "0", "PIP_QUIET": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
     return os.environ | ours
