@@ -42,10 +42,10 @@ def on_s3(cell, proxy, tmp_path):
 
 
 def fetched(bucket, name, tmp_path):
-    bucket.get(f"bucket/{name}", str(tmp_path / "got"), recursive=True)
-    found = contents(tmp_path / "got")
-    shutil.rmtree(tmp_path / "got") if (tmp_path / "got").is_dir() else None
-    return found
+    target = tmp_path / "got" / name
+    target.parent.mkdir(exist_ok=True)
+    bucket.get(f"bucket/{name}", str(target), recursive=True)
+    return contents(target)
 
 
 def test_a_pipeline_in_a_bucket_makes_what_it_makes_here(cell, on_s3, bucket, plate, tmp_path):
