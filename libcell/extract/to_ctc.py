@@ -118,6 +118,6 @@ METHOD = Method(
     writes="files",
     suffix="",
     example="cell-extract to-ctc b -o ctc\n"
-            "cell-extract to-ctc x.tracks --labels x.labels.ome.zarr --as res -o ctc",
+            "cell-extract to-ctc t.tracks --labels b/labels.ome.zarr --as res -o ctc",
     plan=plan,
 )

@@ -42,11 +42,13 @@ def plate(folder: Path) -> None:
 
 
 def masks(folder: Path) -> None:
-    """`masks/`: the plate's true nuclei; `stage1_train/`, `rois/`: those of two pictures."""
+    """`masks/`: the true nuclei; `two/`, `stage1_train/`, `rois/`: those of two pictures."""
     (folder / "masks").mkdir()
+    (folder / "two").mkdir()
     for path in sorted((folder / "truth").glob("*_nuclei.tif")):
         shutil.copy(path, folder / "masks" / path.name.replace("_nuclei", ""))
     for path in sorted((folder / "masks").iterdir())[:2]:
+        shutil.copy(path, folder / "two")
         labels = tifffile.imread(path)
         alone = folder / "stage1_train" / path.stem / "masks"
         alone.mkdir(parents=True)
@@ -127,6 +129,13 @@ def sequences(folder: Path) -> None:
                 one / "Raw" / f"f{t:02d}.png")
             Pillow.fromarray(np.uint8(255 * disc)).save(one / "Mask" / f"f{t:02d}.png")
         one.with_name(f"{one.name}_ManualStages.txt").write_text(",".join(map(str, stages)))
+
+
+def classes(folder: Path) -> None:
+    """A class for each crop of `two.crops.zarr`, in its index."""
+    path = folder / "two.crops.zarr" / "index.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("Metadata_Class", [["cell"] * table.num_rows]), path)
 
 
 def stages(folder: Path) -> None:

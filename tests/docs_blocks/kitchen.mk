@@ -8,7 +8,7 @@ NET    := --backbone test_resnet --epochs 1 --batch 16 --no-baselines
 raw:
 	$(DISHES) plate
 layout.csv truth: | raw
-masks stage1_train rois: | raw
+masks two stage1_train rois: | raw
 	$(DISHES) masks
 objects Nuclei.csv DefaultDB.db: | raw truth
 	$(DISHES) cellprofiler
@@ -20,6 +20,11 @@ n.labels.ome.zarr: | plate.ome.zarr
 	cell-segment threshold plate.ome.zarr -c DNA -o $@
 x.labels.ome.zarr: | x.ome.zarr
 	cell-segment threshold x.ome.zarr -o $@
+two.labels.ome.zarr: | x.ome.zarr two
+	cell-extract labels 'two/*.tif' --like x.ome.zarr -o $@
+two.crops.zarr: | two.labels.ome.zarr
+	cell-crop cells two.labels.ome.zarr --images x.ome.zarr --size 64 -o $@
+	$(DISHES) classes
 c.labels.ome.zarr: | plate.ome.zarr truth
 	cell-extract labels 'truth/*_cells.tif' --like plate.ome.zarr --pattern '{well}_s{site}_{_}.tif' \
 	  --compartment cells -o $@
