@@ -12,7 +12,8 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
-from fuzz import hostile, seeds
+from fuzz import seeds
+from fuzz.recipes import chunks, paths, pickles, pictures, texts
 
 from libcell.cli import faults
 from libcell.data import codecs, crops, images, labels, layout, models, tables, weights
@@ -43,7 +44,7 @@ def read_old(folder: Path) -> np.ndarray:
     return open_image(open_root(folder / "p.ome.zarr"), "", "", folder / "p.ome.zarr").read()
 
 
-@pytest.mark.parametrize("recipe", [hostile.pickle_in_old_zarr, hostile.pickle_as_old_compressor])
+@pytest.mark.parametrize("recipe", [pickles.pickle_in_old_zarr, pickles.pickle_as_old_compressor])
 def test_a_pickle_in_an_old_store_is_not_run(place, recipe):
     with pytest.raises(DataError, match="'object_codec_id': 'pickle'"):
         read_old(place("image_old", recipe))
@@ -51,14 +52,14 @@ def test_a_pickle_in_an_old_store_is_not_run(place, recipe):
         load(place("geff_theirs", recipe) / "g.geff", Names(), Steps())
 
 
-@pytest.mark.parametrize("recipe", [hostile.chunk_zlib_bomb_old, hostile.chunk_zstd_bomb_old])
+@pytest.mark.parametrize("recipe", [chunks.chunk_zlib_bomb_old, chunks.chunk_zstd_bomb_old])
 def test_an_old_chunk_unpacks_to_little_more_than_it_holds(place, recipe):
     with pytest.raises(DataError, match="cannot be decoded"):
         read_old(place("image_old", recipe))
 
 
-@pytest.mark.parametrize("recipe", [hostile.chunk_zstd_bomb, hostile.chunk_gzip_bomb,
-                                    hostile.frame_zstd_bomb])
+@pytest.mark.parametrize("recipe", [chunks.chunk_zstd_bomb, chunks.chunk_gzip_bomb,
+                                    chunks.frame_zstd_bomb])
 def test_a_chunk_unpacks_to_what_it_holds(place, recipe):
     folder = place("image_store", recipe)
     with pytest.raises(DataError, match=r"more than it holds|cannot be decoded"):
@@ -69,7 +70,7 @@ def test_a_chunk_unpacks_to_what_it_holds(place, recipe):
 def test_what_zstd_frames_say_of_their_size():
     for size in (0, 1, 255, 256, 300, 65_791, 65_792, 10**6):
         assert codecs._told(bytes(numcodecs.Zstd().encode(bytes(size)))[: codecs.HEAD]) == size
-    assert codecs._told(hostile.zstd_zeros(30 * 2**30)[: codecs.HEAD]) == 30 * 2**30
+    assert codecs._told(chunks.zstd_zeros(30 * 2**30)[: codecs.HEAD]) == 30 * 2**30
     assert codecs._told(b"no frame of zstd's") == -1
 
 
@@ -82,8 +83,8 @@ def test_what_is_whole_is_read_as_before(tmp_path, codec):
     np.testing.assert_array_equal(zarr.open_group(str(tmp_path / "z"), mode="r")["a"][:], values)
 
 
-@pytest.mark.parametrize("recipe", [hostile.absurd_shape, hostile.absurd_frames,
-                                    hostile.absurd_chunks])
+@pytest.mark.parametrize("recipe", [chunks.absurd_shape, chunks.absurd_frames,
+                                    chunks.absurd_chunks])
 @pytest.mark.parametrize("seed", ["image_store", "image_old"])
 def test_no_image_is_that_large(place, recipe, seed):
     path = place(seed, recipe) / "p.ome.zarr"
@@ -100,10 +101,10 @@ def test_a_group_lies_in_its_store(name):
 
 
 def test_groups_and_compartments_lead_nowhere(place):
-    path = place("image_store", hostile.groups_lead_out) / "p.ome.zarr"
+    path = place("image_store", paths.groups_lead_out) / "p.ome.zarr"
     with pytest.raises(DataError, match="is not the name of a group"):
         list_groups(open_root(path), path)
-    path = place("label_store", hostile.compartments_lead_out) / "n.labels.ome.zarr"
+    path = place("label_store", paths.compartments_lead_out) / "n.labels.ome.zarr"
     with pytest.raises(DataError, match="is not the name of a group"):
         labels.fields(path)
 
@@ -125,8 +126,8 @@ def test_a_record_that_is_none(said):
         list(Inputs(["-"], io.BufferedReader(io.BytesIO(said.encode()))).fields("image"))
 
 
-@pytest.mark.parametrize("recipe", [hostile.png_that_claims, hostile.jpeg_that_claims,
-                                    hostile.tiff_that_claims_less])
+@pytest.mark.parametrize("recipe", [pictures.png_that_claims, pictures.jpeg_that_claims,
+                                    pictures.tiff_that_claims_less])
 def test_pixels_that_cannot_be_in_the_file(place, recipe):
     seed = "picture_jpeg" if "jpeg" in recipe.__name__ else "picture_png"
     path = next(place(seed, recipe).iterdir())
@@ -136,9 +137,9 @@ def test_pixels_that_cannot_be_in_the_file(place, recipe):
 
 def test_a_zip_that_unpacks_to_gigabytes(place):
     with pytest.raises(DataError, match="unpacks to 3900000000 bytes"):
-        open_root(place("image_zip", hostile.zip_bomb) / "p.ome.zarr.zip")
+        open_root(place("image_zip", chunks.zip_bomb) / "p.ome.zarr.zip")
     with pytest.raises(DataError, match="unpacks to 3900000000 bytes"):
-        layout.read(place("layout_grid", hostile.zip_bomb) / "l.xlsx")
+        layout.read(place("layout_grid", chunks.zip_bomb) / "l.xlsx")
 
 
 def test_members_of_a_zip_that_lead_out_are_none(tmp_path):
@@ -148,9 +149,9 @@ def test_members_of_a_zip_that_lead_out_are_none(tmp_path):
     assert weights.members(tmp_path / "m.zip") == {}
 
 
-@pytest.mark.parametrize("recipe", [hostile.pickle_bare, hostile.pickle_of_torch,
-                                    hostile.pickle_of_torch_old, hostile.pickle_of_joblib,
-                                    hostile.pickle_of_numpy])
+@pytest.mark.parametrize("recipe", [pickles.pickle_bare, pickles.pickle_of_torch,
+                                    pickles.pickle_of_torch_old, pickles.pickle_of_joblib,
+                                    pickles.pickle_of_numpy])
 def test_a_pickle_among_weights_is_not_run(place, recipe):
     path = place("checkpoint", recipe) / "w.pt"
     with pytest.raises(DataError, match="not a file of weights alone"):
@@ -202,8 +203,8 @@ def test_a_path_that_is_none_is_missing():
     assert code == 66 and said == f"{'x' * 200}: File name too long"
 
 
-@pytest.mark.parametrize("recipe", [hostile.config_of_absurd_size,
-                                    hostile.config_of_a_grid_that_never_ends, hostile.json_deep])
+@pytest.mark.parametrize("recipe", [texts.config_of_absurd_size,
+                                    texts.config_of_a_grid_that_never_ends, texts.json_deep])
 def test_a_foreign_network_without_end(place, recipe):
     pytest.importorskip("h5py")
     from libcell.segment.foreign import stardist_unet

@@ -1,0 +1,1 @@
+"""Inputs that someone made on purpose: code that makes them, no files."""
