@@ -1,6 +1,7 @@
 """What a recipe must reach: numbers from the tables that it leaves, beside their bounds."""
 
 import csv
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,8 @@ def score(
                 if not r.get("group") and not r.get("label") and r.get("model") == model]
         found = {r["metric"]: r for r in rows}
         beside = found[bound]["value"] if isinstance(bound, str) else bound
-        return found[metric][end], beside
+        value = found[metric][end]
+        return math.nan if value is None else value, beside  # nan is not above anything
 
     plain = " ".join(filter(None, (model, metric.replace("_", " "))))
     return Figure((text or plain) + (" (low end)" if end == "low" else ""), read)
