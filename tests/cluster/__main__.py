@@ -1,6 +1,7 @@
 """Print one line per trial; the exit code is 1 if one of them went wrong."""
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
@@ -74,7 +75,7 @@ def trial(name: str, carry_out: Callable[[], None]) -> int:
     try:
         carry_out()
         fault = ""
-    except (AssertionError, TimeoutError, OSError) as error:
+    except (AssertionError, OSError, subprocess.SubprocessError) as error:
         fault = " ".join(str(error).split()) or type(error).__name__
     took = time.monotonic() - start
     print(f"{'MISS' if fault else 'ok':4} {took:6.1f}  {name}{fault and ': '}{fault}", flush=True)

@@ -76,7 +76,7 @@ def run(
     """A command as a user runs it: the room and its arguments, in `folder`."""
     room, *rest = map(str, args)
     return subprocess.run([sys.executable, "-m", f"cell_{room}", *rest], cwd=folder, text=True,
-                          capture_output=True, timeout=300, env=os.environ | dict(env or {}))
+                          capture_output=True, timeout=900, env=os.environ | dict(env or {}))
 
 
 def same(one: Path, other: Path) -> bool:
