@@ -167,7 +167,7 @@ def environment(folder: Path) -> dict[str, str]:
     ours = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(plugins), "OMP_NUM_THREADS": "1", "CELL_WORKERS": "1",
-        "CELL_TRAIN_EPOCHS": "1", "CELL_EXPLAIN_MOST": "4",
+        "CELL_TRAIN_EPOCHS": "1", "CELL_TRAIN_CROPS": "8", "CELL_EXPLAIN_MOST": "4",
         "PIP_TARGET": str(plugins), "PIP_NO_DEPS": "1",
         "PIP_NO_BUILD_ISOLATION": "0", "PIP_QUIET": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
