@@ -148,11 +148,14 @@ def _hook(folder: Path, strange: list[str]) -> Callable[[str, tuple[Any, ...]], 
     """Notes what is written outside the sandbox's own places, and what is run."""
     mine = tuple(f"{folder / name}{os.sep}" for name in ("out", "tmp", "home"))
 
-    def allowed(path: Any, folder: Any = -1) -> bool:
+    def allowed(path: Any, folder: Any = -1, link: bool = False) -> bool:
         if isinstance(path, int) or path is None:
             return True
         above = f"/proc/self/fd/{folder}" if isinstance(folder, int) and folder >= 0 else "."
-        full = os.path.realpath(Path(above) / os.fsdecode(path))
+        given = Path(above) / os.fsdecode(path)
+        # what goes is a link itself, what is written is what it leads to
+        full = os.path.realpath(given.parent if link else given)
+        full += f"{os.sep}{given.name}" if link else ""
         return (f"{full}{os.sep}".startswith(mine) or "__pycache__" in full
                 or full.startswith(("/dev/", "/proc/")))
 
@@ -165,7 +168,7 @@ def _hook(folder: Path, strange: list[str]) -> Callable[[str, tuple[Any, ...]], 
                 strange.append(f"opened {path!r} for writing")
         elif event in WRITES:
             strange.extend(f"{event} {p!r}" for p, at in _changed(event, args)
-                           if not allowed(p, at))
+                           if not allowed(p, at, link=True))
         elif event in RUNS:
             strange.append(f"{event} {args!r:.200}")
 
