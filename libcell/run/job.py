@@ -58,6 +58,7 @@ class Job:
         self._journal = Journal(self.output.journal if self.output else None)
         self.finished_before = len(self._journal)
         self._done = 0
+        self._once: set[tuple[str, str]] = set()
         self._failed_files: list[Path] = []
         self._alike: Counter[type[BaseException]] = Counter()
 
@@ -153,6 +154,15 @@ class Job:
                 "failed, and the output cannot go without them; mend them and use --resume"
             )
         return results
+
+    def once(self, phase: str, function: Callable[..., Any], block: Block) -> bool:
+        """Do a block that several steps of a run begin with; whether it is done. The journal keeps
+        what an earlier run finished, not what this one did."""
+        if (phase, block.key) not in self._once:
+            if not list(self.map(phase, function, [block])):
+                return False
+            self._once.add((phase, block.key))
+        return True
 
     def keep(self, phase: str, key: str) -> None:
         """Note work that was done here, not over the pool, and that `--resume` will go on from."""

@@ -56,7 +56,7 @@ class Frame:
         block = Block(source.where, {
             "source": source, "root": self.job.root, "link": self.job.link(source.path),
             "compartment": self.cut.compartment})
-        if not list(self.job.map("create", passes.create_labels, [block])):
+        if not self.job.once("create", passes.create_labels, block):
             raise TileFailed
 
     def scratch(self, name: str, shape: tuple[int, ...], dtype: Any, edge: int) -> Path:
