@@ -24,6 +24,8 @@ NOTE = ".remote.json"  # in the stand-in of a store
 UPLOADING = ".uploading"  # object of a store that `libcell.data.upload` has not finished
 ROOTS = ("zarr.json", ".zgroup", "model.json")
 LAZY = ("image", "labels", "crops")  # stores whose chunks are read where they are
+# a record in a pipe may name a URL, and must not have this machine ask any other (http://)
+SCHEMES = ("s3", "gs", "gcs", "az", "abfs", "abfss", "file")
 PATIENT = {"connect_timeout": 10, "read_timeout": 30,
            "retries": {"mode": "standard", "max_attempts": 3}}
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -111,6 +113,9 @@ def relative(place: str, other: str) -> str | None:
 def filesystem(url: str) -> tuple[Any, str]:
     """fsspec's file system for a URL, and the key there."""
     scheme = url.partition("://")[0].lower()
+    if scheme not in SCHEMES:
+        raise UsageFault(f"{url}: {scheme}:// is no object storage that libcell reads "
+                         f"({', '.join(SCHEMES)}); a file is given by its path")
     try:
         from fsspec.core import url_to_fs
 

@@ -151,3 +151,9 @@ def test_words():
     assert remote.relative("s3://b/i/p.zarr", "s3://b/o/n.zarr") == "../../i/p.zarr"
     assert remote.relative("s3://b/i/p.zarr", "s3://c/o/n.zarr") is None
     assert upload.Upload("s3://b/o/n.zarr").path.as_posix() == ".libcell/s3/b/o/n.zarr"
+
+
+def test_an_address_that_is_no_bucket_is_refused():
+    """It may come from a record in a pipe."""
+    with pytest.raises(UsageFault, match="no object storage"):
+        remote.local("http://127.0.0.1:1/plate.ome.zarr")
