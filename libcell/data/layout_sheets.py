@@ -27,7 +27,7 @@ def read(path: Path) -> list[Row]:
         raise Unavailable(f"{path}: reading it needs openpyxl (pip install 'libcell[xlsx]')"
                           ) from error
     with reading(path, "not a readable workbook"):
-        archives.require_moderate(path, LARGEST)
+        archives.require_moderate(path, LARGEST, "workbook")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         sheets = {sheet.title: [tuple(row) for row in sheet.iter_rows(values_only=True)]
                   for sheet in book.worksheets}

@@ -8,10 +8,10 @@ from libcell.errors import DataError, reading
 LARGEST = 2**30  # bytes of one member that is packed
 
 
-def require_moderate(path: Path, most: int = LARGEST) -> None:
+def require_moderate(path: Path, most: int = LARGEST, what: str = "zip") -> None:
     """DataError where a packed member of a zip unpacks to more than `most` bytes, or the file is no
-    zip. A member that says less than it is is cut there by Python."""
-    with reading(path, "not a readable zip"), zipfile.ZipFile(path) as archive:
+    zip; `what` is the user's word for it. A member that says too little is cut there by Python."""
+    with reading(path, f"not a readable {what}"), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if member.compress_type != zipfile.ZIP_STORED and member.file_size > most:
                 raise DataError(f"{path}: {member.filename[:80]} unpacks to {member.file_size} "

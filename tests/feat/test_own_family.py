@@ -1,4 +1,4 @@
-"""What docs/own-method.md shows works as it stands there."""
+"""What docs/own-method.md and own-features.md show works as it stands there."""
 
 import re
 import types
@@ -12,7 +12,7 @@ from libcell.data import tables
 from libcell.data.images import Source
 from libcell.feat import families
 
-PAGE = Path(__file__).parents[2] / "docs" / "own-method.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def stores(tmp_path):
     return tmp_path, labels[0, 0], image[0, 0, 0].astype(float)
 
 
-def examples():
-    """The page's modules: a method, a family."""
-    for i, code in enumerate(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)):
-        module = types.ModuleType(f"own_{i}")
-        exec(compile(code, str(PAGE), "exec"), module.__dict__)
-        yield module
+def shown(page):
+    """The first module of a page."""
+    code = re.search(r"```python title=.*?\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    module = types.ModuleType("own")
+    exec(compile(code[1], page, "exec"), module.__dict__)
+    return module
 
 
 def test_a_method_of_ones_own(stores):
     folder, labels, image = stores
-    method, _ = examples()
+    method = shown("own-method.md")
     options = method.Options(images=str(folder / "p.ome.zarr"))
     table = method.measure(Source(folder / "n.labels.ome.zarr", ""), options)
     assert table.column("Metadata_Label").to_pylist() == [4, 9]
@@ -44,7 +44,7 @@ def test_a_method_of_ones_own(stores):
 
 def test_a_family_of_ones_own(stores, monkeypatch):
     folder, labels, image = stores
-    _, family = examples()
+    family = shown("own-features.md")
     added = types.SimpleNamespace(load=lambda: family)
     monkeypatch.setitem(families.FOLDER.__dict__, "_added", {"brightness": added})
     call("feat", "measure", folder / "n.labels.ome.zarr", "--images", folder / "p.ome.zarr",

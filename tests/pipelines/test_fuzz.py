@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fuzz import sandbox
 
+ROOT = Path(__file__).parents[2]
 READERS = "table,records,napari,validator"
 
 
