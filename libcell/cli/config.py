@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from libcell.errors import DataError, MissingInput, UsageFault, reading
+from libcell.errors import MissingInput, UsageFault, reading
 
 
 def default_map(room: str, args: list[str]) -> dict[str, Any]:
@@ -110,13 +110,10 @@ def _named(args: list[str], flag: str, variable: str) -> str | None:
 def _load(path: str) -> dict[str, Any]:
     import tomllib
 
-    try:
-        with reading(path, "not valid TOML"), open(path, "rb") as file:  # noqa: PTH123  pathlib is not worth its import here
-            return tomllib.load(file)
-    except DataError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise MissingInput(f"{path}: configuration file not found") from error
-        raise
+    if not os.path.exists(path):  # noqa: PTH110  pathlib is not worth its import here
+        raise MissingInput(f"{path}: configuration file not found")
+    with reading(path, "not valid TOML"), open(path, "rb") as file:  # noqa: PTH123
+        return tomllib.load(file)
 
 
 def dump(values: dict[str, Any]) -> str:

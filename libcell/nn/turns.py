@@ -14,5 +14,5 @@ TURNS: dict[str, tuple[Turn, ...]] = {
 def turned(image: Tensor, turn: Turn) -> Tensor:
     """(...,Y,X) turned by quarters, then mirrored left to right; (...,X,Y) after odd quarters."""
     quarters, mirrored = turn
-    image = image.rot90(quarters, (-2, -1))
+    image = image.rot90(quarters, (-2, -1)) if quarters else image  # by nothing it would copy
     return image.flip(-1) if mirrored else image
