@@ -15,7 +15,7 @@ import pyarrow.dataset
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from libcell.errors import DataError, MissingInput, reading
+from libcell.errors import DataError, MissingInput, reading, short
 from libcell.schema import archives, versions
 from libcell.schema.arrow import arrow_schema
 
@@ -201,7 +201,7 @@ def unify(tables: Iterable[pa.Table]) -> pa.Schema:
         told = list(dict.fromkeys(_told(t) for t in tables))
         joined = pa.unify_schemas(told, promote_options="permissive")
     except pa.ArrowTypeError as error:
-        raise DataError(f"the parts do not make one table: {_first(error)}") from error
+        raise DataError(f"the parts do not make one table: {short(error)}") from error
     return pa.schema([f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in joined])
 
 
@@ -311,8 +311,3 @@ class Parts:
         for i, file in enumerate(self.files):
             part = read_part(file)
             yield self.changed(part, i) if self.changed else part
-
-
-def _first(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from libcell.data import models
-from libcell.errors import DataError, UsageFault
+from libcell.errors import DataError, UsageFault, short
 from libcell.feat.embedding import published
 from libcell.nn import backbones, classifier, untrained
 
@@ -67,7 +67,7 @@ def require_fit(network: Network, device: str) -> None:
         return  # the blocks find out how many pictures fit, and say so
     except (AssertionError, RuntimeError, ValueError) as error:
         raise UsageFault(f"--backbone {network.backbone} cannot take pictures of {height} x "
-                         f"{width} px ({str(error).splitlines()[0]}); choose another --size"
+                         f"{width} px ({short(error)}); choose another --size"
                          ) from error
 
 

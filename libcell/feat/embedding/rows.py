@@ -13,7 +13,7 @@ from torch import nn
 
 from libcell.data import crops, tables
 from libcell.data.crop_reader import Batch
-from libcell.errors import Unavailable
+from libcell.errors import Unavailable, short
 from libcell.feat.embedding.network import Network, loaded
 from libcell.feat.embedding.sight import Sight
 from libcell.nn.turns import TURNS, Turn, turned
@@ -92,7 +92,7 @@ class Passing:
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
-                text = str(error).splitlines()[0]
+                text = short(error)
             # only here, where the failed attempt's tensors are no longer held by its traceback
             self._halve(len(part.rows), text)
         return found

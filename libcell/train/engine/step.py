@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from libcell.errors import Unavailable
+from libcell.errors import Unavailable, short
 from libcell.train.engine import feed, seeds
 from libcell.train.engine.launch import Launch
 from libcell.train.engine.recipe import Recipe
@@ -56,7 +56,7 @@ class Stepper:
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
-                text = str(error).splitlines()[0]
+                text = short(error)
             # only here, where the failed attempt's tensors are no longer held by its traceback
             self._halve(feed.count(own), text)
 

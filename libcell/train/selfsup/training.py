@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from libcell.data import models
-from libcell.errors import UsageFault
+from libcell.errors import UsageFault, short
 from libcell.nn import backbones, choice, classifier, selfsup, untrained
 from libcell.nn.augment import Augmentation, Cut
 from libcell.nn.backbones import pretrained
@@ -155,7 +155,7 @@ def _require_fit(
         except (AssertionError, RuntimeError, ValueError) as error:
             raise UsageFault(
                 f"--backbone {options.backbone} cannot take views of {height} x {width} px "
-                f"({str(error).splitlines()[0]}); choose another --size or --local-size, or "
+                f"({short(error)}); choose another --size or --local-size, or "
                 "--local-views 0") from error
 
 
