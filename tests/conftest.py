@@ -5,6 +5,9 @@ import os
 
 # one thread each, for the tests themselves run side by side; torch reads it at its import
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# the makes that tests run are nobody's children: told of a parent they announce their folders
+for told in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+    os.environ.pop(told, None)
 
 import subprocess
 import sys
