@@ -5,9 +5,6 @@ import os
 
 # one thread each, for the tests themselves run side by side; torch reads it at its import
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# the makes that tests run are nobody's children: told of a parent they announce their folders
-for told in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
-    os.environ.pop(told, None)
 
 import subprocess
 import sys
@@ -16,6 +13,10 @@ from pathlib import Path
 
 import pytest
 import small_plate
+
+# the makes that tests run are nobody's children: told of a parent they announce their folders
+for told in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+    os.environ.pop(told, None)
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("LIBCELL_TEST_DATA") or ROOT.parent / "shared" / "data")

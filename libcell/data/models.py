@@ -1,7 +1,6 @@
 """Models on disk: tensors in safetensors, a card in JSON. Nothing that could run code."""
 
 import json
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import safetensors.numpy
 
 from libcell.data.output import write_file
+from libcell.data.weights import unpickled
 from libcell.errors import DataError, MissingInput, reading
 from libcell.schema import versions
 from libcell.schema.stores import Model
@@ -84,10 +84,7 @@ def load_foreign(path: Path) -> dict[str, Any]:
     if path.is_dir() or path.suffix == ".safetensors":
         found = load_tensors(path) if path.is_dir() else _load_file(path)
         return {k: torch.from_numpy(v) for k, v in found.items()}
-    with reading(path, "not a file of weights alone, such as safetensors"), \
-            warnings.catch_warnings():  # about protocols of pickle that it may refuse next
-        warnings.simplefilter("ignore")
-        content = torch.load(path, map_location="cpu", weights_only=True)
+    content = unpickled(path, False, "here; save its weights alone, as safetensors")
     for key in ("state_dict", "model", "teacher", "student"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

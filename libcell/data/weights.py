@@ -177,21 +177,30 @@ def load_tensors(path: Path, trusted: str | None = None) -> dict[str, Any]:
     """
     import torch
 
-    try:
-        with warnings.catch_warnings():  # about protocols of pickle that it may refuse next
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=trusted != path.name)
-    except MemoryError:
-        raise
-    except Exception as error:
-        if "Unsupported" in str(error):  # so torch says that there is more than tensors
-            raise DataError(f"{path}: holds code besides tensors, which is not run unless you "
-                            f"trust whoever made it and say so (--trust {path.name})") from error
-        raise DataError(f"{path}: not a checkpoint of torch ({type(error).__name__})") from error
+    content = unpickled(path, trusted == path.name, f"unless you trust whoever made it and say so "
+                        f"(--trust {path.name})")
     if not isinstance(content, dict) or not all(
             isinstance(k, str) and torch.is_tensor(v) for k, v in content.items()):
         raise DataError(f"{path}: is no table of tensors by name (a state dict)")
     return dict(content)
+
+
+def unpickled(path: Path, trusted: bool, remedy: str) -> Any:
+    """What torch saved: tensors and plain values, or whatever it is if `trusted`. DataError, for
+    code besides tensors with the remedy in it."""
+    import torch
+
+    try:
+        with warnings.catch_warnings():  # about protocols of pickle that it may refuse next
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=not trusted)
+    except MemoryError as error:  # a damaged length, most likely, and never of ours
+        raise DataError(f"{path}: asks for more memory than there is; is it whole?") from error
+    except Exception as error:
+        if "Unsupported" in str(error):  # so torch says that there is more than tensors
+            raise DataError(f"{path}: holds code besides tensors, which is not run "
+                            f"{remedy}") from error
+        raise DataError(f"{path}: not a checkpoint of torch ({type(error).__name__})") from error
 
 
 def members(path: Path) -> dict[str, str]:

@@ -90,6 +90,10 @@ class Tracks(Store):
     images: list[str] = Field(description="fields of view that were tracked")
 
 
+# px; strict, for a card is used as it was read
+Edge = Annotated[int, Field(gt=0, le=65_536, strict=True)]
+
+
 class InputContract(BaseModel):
     """What a model wants to be fed."""
 
@@ -98,7 +102,9 @@ class InputContract(BaseModel):
     kind: Literal["features", "crops", "images", "embeddings", "sequences", "bags"]
     columns: list[str] | None = Field(None, description="feature columns, in order")
     channels: list[str] | None = None
-    size_px: tuple[int, int] | None = None
+    window_px: tuple[Edge, Edge] | None = Field(None, description="of a crop: height, width")
+    size_px: tuple[Edge, Edge] | None = Field(
+        None, description="what the window is scaled to: height, width")
 
 
 class Model(Store):

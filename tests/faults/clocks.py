@@ -11,6 +11,7 @@ from .bench import Bench
 from .cases import Case
 from .events import Watch, die_at
 from .given import Given
+from .processes import Ended
 from .table import Row
 
 EXISTS = 73
@@ -29,13 +30,22 @@ def try_clocks(bench: Bench, case: Case) -> Row:
 
 
 def _cut_off(bench: Bench, case: Case) -> bool:
-    """Kill a run after two thirds of its file events; whether blocks are done."""
+    """Kill a run as late as leaves it unfinished, after two thirds of its file events or fewer;
+    whether blocks are done."""
     aim = bench.undisturbed(case)
-    bench.clear()
-    ended = bench.run(case, watch=Watch(bench.out, die_at(1 + aim.events * 2 // 3, 0)))
-    assert ended.killed, ended.said
+    for at in range(1 + aim.events * 2 // 3, 0, -1):
+        bench.clear()
+        ended = bench.run(case, watch=Watch(bench.out, die_at(at, 0)))
+        assert ended.killed, ended.said
+        if bench.contents(case) is None:
+            break
     journal = bench.partial(case) / "journal.jsonl"
     return journal.exists() and b"\n" in journal.read_bytes()
+
+
+def _refused(ended: Ended) -> bool:
+    """Whether going on was refused, and said what to do."""
+    return ended.code == EXISTS and "--force" in ended.said
 
 
 def _resumed(bench: Bench, case: Case, what: str, clock: bool = False) -> str | None:
@@ -69,13 +79,13 @@ def _input_moved(bench: Bench, case: Case) -> str | None:
     no difference (it is known by its digest), or going on is refused."""
     given = Given.of(bench, case)
     with given.kept():
-        done = _cut_off(bench, case)
+        _cut_off(bench, case)
         given.touch(PAST)
         ended = bench.run(case, "--resume")
         if ended.code == 0:
             same = bench.contents(case) == bench.undisturbed(case).contents
             return None if same else "an input's time moved: other bytes"
-        if not (done and ended.code == EXISTS and "--force" in ended.said):
+        if not _refused(ended):
             return f"an input's time moved: exit {ended.code}: {ended.said[-300:]}"
     return _resumed(bench, case, "the input's time is as it was")
 
@@ -84,12 +94,11 @@ def _old_input(bench: Bench, case: Case) -> str | None:
     """An input with other content, and a time before all others."""
     given = Given.of(bench, case)
     with given.kept():
-        done = _cut_off(bench, case)
+        begun = _cut_off(bench, case)
         given.change(PAST)
         ended = bench.run(case, "--resume")
-        if done and (ended.code != EXISTS or "--force" not in ended.said):
-            return f"another input of old: exit {ended.code}: {ended.said[-300:]}"
-        if not done:
+        if not _refused(ended):
             bench.clear()
-            return None if ended.code in (0, 65, 66) else f"exit {ended.code}: {ended.said}"
+            fine = not begun and ended.code in (0, 65, 66)  # nothing was there to go on with
+            return None if fine else f"another input of old: exit {ended.code}: {ended.said[-300:]}"
     return _resumed(bench, case, "the input is as it was")

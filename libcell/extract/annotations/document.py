@@ -153,15 +153,17 @@ def _patient(path: Path, content: bytes) -> Document:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON, or cut short ({error})") from error
-    if not isinstance(found, dict) or not all(
-            isinstance(found.get(k), list | dict) for k in ("images", "annotations")):
-        raise DataError(f"{path}: not a COCO file; it needs lists `images` and `annotations`")
-    images = [_convert(i, ImageEntry, f"{path}: image {k}") for k, i in _items(found["images"])]
+    parts = found if isinstance(found, dict) else {}
+    listed = [parts.get("images"), parts.get("annotations"), parts.get("categories") or []]
+    if not all(isinstance(part, list | dict) for part in listed):
+        raise DataError(f"{path}: not a COCO file; it needs lists `images` and `annotations`, and "
+                        "`categories` must be one, too")
+    images = [_convert(i, ImageEntry, f"{path}: image {k}") for k, i in _items(listed[0])]
     categories = [_convert(c, CategoryEntry, f"{path}: category {k}")
-                  for k, c in _items(found.get("categories") or [])]
+                  for k, c in _items(listed[2])]
     good: list[_Annotation] = []
     odd: list[tuple[str, str]] = []
-    for key, entry in _items(found["annotations"]):
+    for key, entry in _items(listed[1]):
         try:
             one = _annotation(entry)
         except (DataError, TypeError) as error:
