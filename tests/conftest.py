@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import small_plate
+from forks import Forks
 
 # the makes that tests run are nobody's children: told of a parent they announce their folders
 for told in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
@@ -45,21 +46,34 @@ def shared() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def cell() -> Command:
+def forks() -> Iterator[Forks]:
+    """A process to fork commands from."""
+    made = Forks()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def cell(forks: Forks) -> Command:
     """`cell("segment", "threshold", ...)` runs cell-segment as a user does, in a process.
 
     Keywords: `cwd`, `input` (text or bytes for standard input), `env` (added to the
-    environment), `code` (the exit code that is expected, 0 unless given; None: any).
+    environment), `fresh` (an interpreter of its own, as with `env`; else it is forked from one
+    that has imported what commands need), `code` (the exit code that is expected, 0 unless given;
+    None: any).
     """
 
     def run(
-        room: str, *args: object, code: int | None = 0, **more: object
+        room: str, *args: object, code: int | None = 0, cwd: object = ".", fresh: bool = False,
+        input: str | bytes | None = None, env: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | dict(more.pop("env", None) or {})  # type: ignore[call-overload]
-        done = subprocess.run(
-            [sys.executable, "-m", f"cell_{room}", *map(str, args)],
-            capture_output=True, env=environment, text=True, timeout=300, **more,  # type: ignore[call-overload]
-        )
+        words = [str(a) for a in args]
+        if fresh or env:
+            done = subprocess.run(
+                [sys.executable, "-m", f"cell_{room}", *words], cwd=cwd, input=input,  # type: ignore[call-overload]
+                capture_output=True, env=os.environ | (env or {}), text=True, timeout=300)
+        else:
+            done = forks.run(room, words, str(Path(str(cwd)).resolve()), input)
         if code is not None:
             assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIMIT_S = 120.0
-ARRAYS = ("numpy", "scipy.ndimage", "skimage.measure", "zarr", "pyarrow.parquet", "pyarrow.compute",
-          "pydantic", "tifffile", "imagecodecs", "numba")
+ARRAYS = ("typer", "libcell.cli.app", "libcell.cli.execute", "numpy", "scipy.ndimage",
+          "skimage.measure", "zarr", "pyarrow.parquet", "pyarrow.compute", "pydantic", "tifffile",
+          "imagecodecs", "numba")
 HEAVY = (*ARRAYS, "sklearn.ensemble", "PIL.Image", "jinja2", "plotly", "torch", "lightgbm",
          "networkx", "pandas", "geff", "msgspec")
 
@@ -82,9 +83,12 @@ def load(names: tuple[str, ...] = HEAVY) -> None:
         importlib.import_module("timm")
 
 
-def start(work: Callable[[], int], folder: Path, logs: Path) -> Child:
+def start(
+    work: Callable[[], int], folder: Path, logs: Path, given: Path = Path(os.devnull)
+) -> Child:
     """Fork; the child does `work` in the folder, leading a group of its own, and exits with what
-    that returns. The streams go to `logs`, which is unique to the child."""
+    that returns. The streams go to `logs`, which is unique to the child; `given` is its standard
+    input."""
     streams = logs.with_suffix(".out"), logs.with_suffix(".err")
     begun = time.monotonic()
     pid = os.fork()
@@ -95,7 +99,7 @@ def start(work: Callable[[], int], folder: Path, logs: Path) -> Child:
         os.setsid()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # which a test runner may have taken
         os.chdir(folder)
-        _redirect(streams)
+        redirect(given, *streams)
         code = work()
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001  of the work; the child must not go on as its parent
@@ -107,13 +111,14 @@ def start(work: Callable[[], int], folder: Path, logs: Path) -> Child:
         os._exit(code)
 
 
-def _redirect(streams: tuple[Path, Path]) -> None:
+def redirect(given: Path, out: Path, said: Path) -> None:
+    """Standard input, output and errors of this process, from now on."""
     new = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    for number, path, how in ((0, os.devnull, os.O_RDONLY), (1, streams[0], new),
-                              (2, streams[1], new)):
+    for number, path, how in ((0, given, os.O_RDONLY), (1, out, new), (2, said, new)):
         opened = os.open(path, how)
         os.dup2(opened, number)
         os.close(opened)
+    sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1, closefd=False) for n in (1, 2))
 
 
