@@ -16,7 +16,8 @@ from libcell.cli.config import dump
 from libcell.cli.options import Common
 from libcell.cli.terminal import Terminal
 from libcell.data import remote
-from libcell.errors import Unavailable, UsageFault
+from libcell.data.output import partial_path
+from libcell.errors import MissingInput, Unavailable, UsageFault
 from libcell.run import devices, workers
 from libcell.run.inputs import Inputs
 from libcell.run.job import Job
@@ -45,6 +46,7 @@ def execute(room: str, method: Method, common: Common, options: Any, given: list
     stream = cast(io.BufferedReader, sys.stdin.buffer) if given == ["-"] else None
     inputs = Inputs(given, stream)
     if common.dry_run:
+        _require_files(method, options, inputs)
         return _dry_run(room, method, common, options, inputs)
     try:
         with _job(room, method, common, options, inputs, terminal) as job:
@@ -84,6 +86,20 @@ def _require(room: str, method: Method, common: Common, given: list[str]) -> Non
         raise UsageFault(f"-o -: {method.name} writes {method.writes}, which is no table; "
                          f"give a path (-o x{method.suffix})")
     _require_suffix(method, common)
+
+
+def _require_files(method: Method, options: Any, inputs: Inputs) -> None:
+    """MissingInput where an input, or a file that an option names, is neither there nor in the
+    making. In a pipe the command before may not have begun to make it."""
+    if inputs.piped:
+        return
+    inputs.paths()
+    for field in option_fields(method.options):
+        told = getattr(options, field.name) if field.opt.path else None
+        for name in told if field.many and told else [told]:
+            if name and not remote.is_url(name) and not (
+                    Path(name).exists() or partial_path(Path(name)).exists()):
+                raise MissingInput(f"{field.flags[-1]} {name}: not found")
 
 
 def _require_none_is_fine(method: Method, common: Common) -> None:
@@ -129,6 +145,7 @@ def _job(
             read = Unchanged(_read_paths(method, options, inputs))
             output.begin(_signature(room, method, options, read))
             stack.callback(output.release)
+        _require_files(method, options, inputs)
         pool = workers.open_pool(_scheduler(method, common),
                                  common.workers or workers.default_workers(),
                                  output.partial if output else scratch)

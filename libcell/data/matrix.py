@@ -1,7 +1,7 @@
 """From a table to a matrix of features, a target and groups."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +14,13 @@ WELL = ("Metadata_Plate", "Metadata_Well")
 WIDER = ("Metadata_Plate", "Metadata_Batch", "Metadata_Donor", "Metadata_Movie", "track_id")
 
 
-def matrix(table: pa.Table, names: Sequence[str]) -> np.ndarray:
-    """Float64 (n, p) of the columns `names`; nulls are NaN."""
-    columns = [
-        table.column(n).cast(pa.float64()).to_numpy(zero_copy_only=False) for n in names
-    ]
-    return np.column_stack(columns) if columns else np.empty((table.num_rows, 0))
+def matrix(table: pa.Table, names: Sequence[str], order: Literal["C", "F"] = "C") -> np.ndarray:
+    """Float64 (n, p) of the columns `names`; nulls are NaN. `order` is that of numpy: F where it is
+    gone through column by column."""
+    made = np.empty((table.num_rows, len(names)), order=order)
+    for i, name in enumerate(names):
+        made[:, i] = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return made
 
 
 def numeric_columns(table: pa.Table) -> list[str]:

@@ -22,6 +22,7 @@ from libcell.schema.arrow import arrow_schema
 ROW_GROUP = 32_768  # rows, of a table of up to WIDE columns
 WIDE = 64
 MAPPED = 65_536  # bytes; smaller parts are read, since a process may have 65,530 mappings
+TOGETHER = 256  # rows, of parts that are put together before they wait to be written
 METADATA = "Metadata_"
 
 
@@ -224,7 +225,10 @@ def write_parts(
     """
     empty = stamp(schema.empty_table(), name, provenance)
     rows, size = 0, row_group(len(schema))
-    with pq.ParquetWriter(path, empty.schema, compression="zstd") as writer:
+    # measurements seldom repeat: plain, they are smaller and read in half the time
+    repeated = [f.name for f in schema if not pa.types.is_floating(f.type)]
+    with pq.ParquetWriter(
+            path, empty.schema, compression="zstd", use_dictionary=repeated) as writer:
         for batch in _regroup(parts, schema, size):
             rows += batch.num_rows
             writer.write_table(batch.cast(empty.schema), row_group_size=size)
@@ -240,17 +244,35 @@ def _regroup(parts: Iterable[pa.Table], schema: pa.Schema, size: int) -> Iterato
     """Tables of exactly `size` rows, the last one shorter."""
     waiting: list[pa.Table] = []
     count = 0
-    for part in parts:
-        if not part.num_rows:
-            continue
-        waiting.append(conform(part, schema))
+    for part in _joined(parts, schema):
+        waiting.append(part)
         count += part.num_rows
         while count >= size:
             joined = pa.concat_tables(waiting)  # no copy, so that what was written is let go
+            group = joined.slice(0, size).combine_chunks()
             waiting, count = [joined.slice(size)], count - size
-            yield joined.slice(0, size).combine_chunks()
+            del joined
+            yield group
     if count:
         yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _joined(parts: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Parts that hold rows, small ones put together: hundreds of columns of ten rows each take
+    more for their arrays than for what is in them."""
+    gathered: list[pa.Table] = []
+    for part in parts:
+        if part.num_rows:
+            gathered.append(conform(part, schema))
+        if sum(p.num_rows for p in gathered) >= TOGETHER:
+            yield _one(gathered)
+            gathered = []
+    if gathered:
+        yield _one(gathered)
+
+
+def _one(some: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(some).combine_chunks() if len(some) > 1 else some[0]
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

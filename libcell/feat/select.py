@@ -48,13 +48,13 @@ def run(job: Job, options: Options) -> None:
         raise DataError("the table has no row; there is nothing to choose columns by")
     names = np.array(profile.feature_columns(table), dtype=object)
     every = len(names)
-    X = matrix.matrix(table, names.tolist())
+    X = matrix.matrix(table, names.tolist(), order="F")
     dropped: dict[str, int] = {}
     for reason, step in _steps(options, names):
         out = step(X) if X.shape[1] else np.zeros(0, bool)
         dropped[reason] = int(out.sum())
         table = table.drop_columns(names[out].tolist())
-        names, X = names[~out], X[:, ~out]
+        names, X = names[~out], X.T[~out].T  # of the same order
         if not len(names):
             raise DataError(f"all {every} columns are dropped, the last as {reason}; "
                             "choose less narrowly")

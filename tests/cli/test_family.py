@@ -237,6 +237,18 @@ def test_missing_input(cell, room, name, tmp_path):
 
 
 @each_method
+def test_an_option_that_names_a_missing_file(cell, room, name, tmp_path):
+    """Said once, before any work, and not once for each field of view."""
+    if ABSENT not in required(room, name):
+        pytest.skip("needs no option that is a file")
+    (tmp_path / "x").touch()
+    output = f"y{method(room, name).suffix}"
+    line = said(cell(room, name, "x", *required(room, name), "-o", output, cwd=tmp_path, code=66))
+    assert f" {ABSENT}: not found" in line and " -" in line
+    assert [p.name for p in tmp_path.iterdir()] == ["x"], "something was left behind"
+
+
+@each_method
 def test_a_glob_without_a_match(cell, room, name, tmp_path):
     output = f"y{method(room, name).suffix}"
     said(cell(room, name, "*.nothing", *required(room, name), "-o", output, cwd=tmp_path, code=66))

@@ -1,9 +1,12 @@
 """Which columns of a feature matrix say nothing, or nothing new; as pycytominer chooses them.
 
 Every function takes X (n,p), float64 with NaN where missing, and returns (p,) bool: to be dropped.
+They go column by column: X in Fortran's order is read fastest.
 """
 
 import numpy as np
+
+AT_ONCE = 4096  # rows, so that what is made of them stays in the cache
 
 
 def missing(X: np.ndarray, most: float) -> np.ndarray:
@@ -13,13 +16,11 @@ def missing(X: np.ndarray, most: float) -> np.ndarray:
 
 def constant(X: np.ndarray, least: float) -> np.ndarray:
     """Variance not above `least`; one value in all rows, where it is 0."""
-    some = np.isfinite(X)
-    low = np.where(some, X, np.inf).min(axis=0)
-    high = np.where(some, X, -np.inf).max(axis=0)
-    count = np.maximum(some.sum(axis=0), 1)
-    mean = np.where(some, X, 0).sum(axis=0) / count
-    variance = (np.where(some, X - mean, 0) ** 2).sum(axis=0) / count
-    return np.asarray((high <= low) | (variance <= least))
+    found = np.zeros(X.shape[1], bool)
+    for i, column in enumerate(X.T):
+        there = column[np.isfinite(column)]
+        found[i] = not len(there) or there.min() == there.max() or there.var() <= least
+    return found
 
 
 def near_constant(X: np.ndarray, frequency: float, unique: float) -> np.ndarray:
@@ -70,16 +71,29 @@ def correlated(X: np.ndarray, most: float) -> np.ndarray:
 def correlations(X: np.ndarray) -> np.ndarray:
     """Pearson correlations (p,p) over the rows that have both values; NaN without spread."""
     some = np.isfinite(X)
-    count = some.T.astype(np.float64) @ some
-    centre = np.where(some, X, 0).sum(axis=0) / np.maximum(some.sum(axis=0), 1)
-    V = np.where(some, X - centre, 0.0)
-    size = np.sqrt((V**2).sum(axis=0))
-    V = V / np.where(size > 0, size, 1.0)
-    # sums over the rows that both have, of one column (rows of the result) beside the other
-    total = V.T @ some
-    square = (V**2).T @ some
+    centre, size = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    for i, column in enumerate(X.T):
+        there = column[some[:, i]]
+        if len(there):
+            centre[i] = there.mean()
+            size[i] = np.linalg.norm(there - centre[i]) or 1.0
+    count, total, square, covariance = np.zeros((4, X.shape[1], X.shape[1]))
+    for start in range(0, len(X), AT_ONCE):
+        held = some[start : start + AT_ONCE]
+        V = np.where(held, X[start : start + AT_ONCE] - centre, 0.0) / size
+        covariance += V.T @ V
+        # sums over the rows that both have, of one column (rows of the result) beside the other
+        if held.all():
+            count += len(V)
+            total += V.sum(axis=0)[:, None]
+            square += (V**2).sum(axis=0)[:, None]
+        else:
+            H = held.astype(np.float64)
+            count += H.T @ H
+            total += V.T @ H
+            square += (V**2).T @ H
     rows = np.maximum(count, 1)
-    covariance = V.T @ V - total * total.T / rows
+    covariance -= total * total.T / rows
     variance = np.maximum(square - total**2 / rows, 0.0)
     scale = np.sqrt(variance * variance.T)
     tiny = scale <= 1e-12  # of columns of length 1: what rounding leaves of no spread
