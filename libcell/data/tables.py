@@ -242,19 +242,27 @@ def row_group(columns: int) -> int:
 
 def _regroup(parts: Iterable[pa.Table], schema: pa.Schema, size: int) -> Iterator[pa.Table]:
     """Tables of exactly `size` rows, the last one shorter."""
-    waiting: list[pa.Table] = []
+    waiting: list[list[pa.Array]] = [[] for _ in schema]  # chunks of each column
     count = 0
     for part in _joined(parts, schema):
-        waiting.append(part)
+        for chunks, column in zip(waiting, part.columns):
+            chunks.extend(column.chunks)
         count += part.num_rows
         while count >= size:
-            joined = pa.concat_tables(waiting)  # no copy, so that what was written is let go
-            group = joined.slice(0, size).combine_chunks()
-            waiting, count = [joined.slice(size)], count - size
-            del joined
-            yield group
+            yield _taken(waiting, schema, size)
+            count -= size
     if count:
-        yield pa.concat_tables(waiting).combine_chunks()
+        yield _taken(waiting, schema, count)
+
+
+def _taken(waiting: list[list[pa.Array]], schema: pa.Schema, rows: int) -> pa.Table:
+    """The first rows that wait, each column let go of as soon as it is in one piece."""
+    arrays = []
+    for i, field in enumerate(schema):
+        column = pa.chunked_array(waiting[i], field.type)
+        waiting[i] = column.slice(rows).chunks
+        arrays.append(pa.concat_arrays(column.slice(0, rows).chunks))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _joined(parts: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:

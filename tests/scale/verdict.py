@@ -15,6 +15,7 @@ MEMORY = 0.15  # of work field by field: 1.4 times for ten times the fields, til
 HELD = 1.15    # of what comes on top of a program beside a table that it holds
 MILLION = 1_000_000
 MB_OF_NOISE = 1e8  # counts as a second of time does: noise is 10 MB and a twentieth
+NOISE = 1e7        # bytes by which two runs of one program differ
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _memory(line: Line) -> float:
     sizes, memory = line.of("memory")
     if line.step.holds:
         return surely(sizes, [m / MB_OF_NOISE for m in memory])
-    return log(memory[-1] / memory[-2]) / log(sizes[-1] / sizes[-2])
+    return log(max(memory[-1] - NOISE, 1.0) / memory[-2]) / log(sizes[-1] / sizes[-2])
 
 
 def table(lines: list[Line]) -> Table:
