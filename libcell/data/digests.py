@@ -107,11 +107,6 @@ def glance(path: Path) -> tuple[int, int, int] | None:
     return None
 
 
-def fingerprint(path: Path) -> str:
-    """Whether an input is still what it was, as text."""
-    return state(path).mark
-
-
 def _files(folder: str, name: str) -> Iterator[int]:
     """A number for each file below a folder that tells its name, size and time."""
     with os.scandir(folder) as entries:

@@ -110,7 +110,7 @@ def _blocks(job: Job, movie: Movie, layers: list[Layer]) -> list[Block]:
         masks = {k.compartment: movie.sequence.masks[k.source].files.get(number, [])
                  for k in layers}
         files = [image, *(path for parts in masks.values() for _, path in parts)]
-        state = digests.of_json([digests.fingerprint(f) for f in files])[-8:]
+        state = digests.of_json([digests.state(f).mark for f in files])[-8:]
         made.append(Block(f"{name}/t{number:03d} ({state})", {
             "root": job.root, "group": movie.about.group, "t": t, "image": image, "masks": masks,
             "target": job.parts / f"objects-{name}-{t:06d}.arrow"}))

@@ -3,11 +3,14 @@
     python -m tests.peers.mil_quality sets OUT --data ../shared/data
     python -m tests.peers.mil_quality wells OUT --data ../shared/data
     python -m tests.peers.mil_quality lines OUT
+    python -m tests.peers.mil_quality cells OUT
 
 `sets`: real nuclei (MitoCheck) in bags of 20 of which two are of the bag's class and the others
 of classes that all bags hold; plates in five sets, each left out once. `wells`: the same nuclei
 bagged by well; does a well hold apoptotic nuclei? `lines`: simulated phase contrast, time series of
 which a fifth of the cells look like their line, batches left out, embeddings scaled batch by batch.
+`cells`: phase contrast again, an instance is an outlined cell, a bag is a flask, of whose cells a
+tenth look like their line.
 Everything goes through the commands; embeddings are an untrained ResNet-18's. One line of JSON per
 pooling. What is finished is kept.
 """
@@ -33,6 +36,8 @@ SHORT = ("--epochs", "10", "--passes", "5")  # 300 bags are many
 BRIEF = ("--epochs", "10", "--passes", "10")
 LINES = ("--lines", 3, "--batches", 4, "--positions", 6, "--frames", 3, "--hours", 6,
          "--share", 0.2, "--cells", 30)
+FLASKS = ("--lines", 3, "--batches", 4, "--positions", 24, "--frames", 1, "--share", 0.1,
+          "--cells", 24)
 
 
 def run(command: str, *args: object, output: Path) -> dict[str, object]:
@@ -105,12 +110,16 @@ def wells(out: Path, data: Path) -> None:
           "Metadata_Plate")
 
 
-def lines(out: Path, data: Path) -> None:
-    raw, image = out / "raw", out / "p.ome.zarr"
+def simulate(what: str, args: tuple[object, ...], output: Path) -> Path:
+    if not output.exists():
+        subprocess.run([str(BIN / "python"), "-m", "libcell.simulate", what, "-o", str(output),
+                        *map(str, args)], check=True)
+    return output
+
+
+def lines(out: Path, _: Path) -> None:
+    raw, image = simulate("lines", LINES, out / "raw"), out / "p.ome.zarr"
     area, store, embedded = out / "a.labels.ome.zarr", out / "p.crops.zarr", out / "e.parquet"
-    if not raw.exists():
-        subprocess.run([str(BIN / "python"), "-m", "libcell.simulate", "lines", "-o", str(raw),
-                        *map(str, LINES)], check=True)
     run("cell-extract", "images", f"{raw}/images/*/*/*", "--pattern",
         "{line}/batch_{batch}/{_}_{position}_{flask}_{time}.tif", output=image)
     run("cell-segment", "foreground", image, output=area)
@@ -123,6 +132,33 @@ def lines(out: Path, data: Path) -> None:
         study(out / how, [store], scaled, "Metadata_Line",
               ("--group", "Metadata_Batch", "--leave-one-out", "--sampling", how, *BRIEF),
               telling_patches(raw, store), "Metadata_Batch")
+
+
+def cells(out: Path, _: Path) -> None:
+    raw, outlined = (simulate(w, FLASKS, out / w) for w in ("lines", "livecell"))
+    store, embedded, scaled = out / "c.crops.zarr", out / "e.parquet", out / "n.parquet"
+    run("cell-extract", "coco", outlined / "livecell_coco_*.json", "--images", outlined / "images",
+        "--size", 40, output=store)
+    run("cell-feat", "embed", store, "--backbone", "resnet18", "--untrained", "--tta", "flips",
+        output=embedded)
+    # one well of a batch, of each line: as LIVECell names its wells
+    run("cell-feat", "normalize", embedded, "--by", "Metadata_Well", output=scaled)
+    own = {tuple(row[k] for k in ("Metadata_Line", "Metadata_Batch", "Metadata_Position",
+                                  "Metadata_Label")): row["class"] != "common"
+           for row in csv.DictReader((raw / "truth" / "objects.csv").open())}
+    made: dict[tuple[str, str, str], list[str]] = {}
+    tells = set()
+    for row in crops.open_crops(store).index().to_pylist():
+        well = row["Metadata_Well"]
+        flask = row["Metadata_CellLine"], str(ord(well[0]) - ord("A") + 1), f"P{well[1:]}"
+        made.setdefault(flask, []).append(row["object_id"])
+        if own[*flask, str(row["Metadata_Label"])]:
+            tells.add(row["object_id"])
+    names = ("Metadata_Line", "Metadata_Batch", "Metadata_Position")
+    write_bags(out / "bags.parquet", [(dict(zip(names, f)), ones) for f, ones in made.items()])
+    study(out / "flasks", [out / "bags.parquet"], scaled, "Metadata_Line",
+          ("--group", "Metadata_Batch", "--leave-one-out", "--sampling", "whole", *BRIEF), tells,
+          "Metadata_Batch")
 
 
 def telling_patches(raw: Path, store: Path) -> set[str]:
@@ -177,12 +213,13 @@ def pointed(said: Path, tells: set[str]) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("sets", "wells", "lines"))
+    kinds = {"sets": sets, "wells": wells, "lines": lines, "cells": cells}
+    parser.add_argument("kind", choices=kinds)
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    {"sets": sets, "wells": wells, "lines": lines}[given.kind](given.out, given.data)
+    kinds[given.kind](given.out, given.data)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from libcell.data import weights as store
-from libcell.errors import DataError
+from libcell.errors import DataError, short
 from libcell.segment.foreign.networks import Network, View
 
 FILE = "instanseg.pt"
@@ -45,8 +45,7 @@ def read(path: Path, trusted: str | None, device: str = "cpu") -> Any:
             warnings.simplefilter("ignore")  # that TorchScript is a form of the past
             return torch.jit.load(io.BytesIO(content), map_location=device).eval()
     except RuntimeError as error:
-        first = str(error).strip().splitlines()[0]
-        raise DataError(f"{path}: not a file of TorchScript ({first})") from error
+        raise DataError(f"{path}: not a file of TorchScript ({short(error)})") from error
 
 
 def card(module: Any, path: Path, target: str) -> Card:

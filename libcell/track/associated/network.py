@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from libcell.data import weights
-from libcell.errors import DataError, Unavailable, reading
+from libcell.errors import DataError, Unavailable, reading, short
 from libcell.track.kernels.ellipses import Objects
 
 EXTRA = "trackastra is not installed (pip install 'libcell[trackastra]')"
@@ -110,8 +110,7 @@ def load(path: Path, device: str) -> Associations:
         model = TrackingTransformer(**settings)
         model.load_state_dict(_tensors(path))
     except (TypeError, RuntimeError) as error:
-        raise DataError(f"{path}: is no network of this trackastra "
-                        f"({str(error).splitlines()[0]})") from error
+        raise DataError(f"{path}: is no network of this trackastra ({short(error)})") from error
     torch.set_num_threads(1)
     axes = int(model.config["coord_dim"])
     return Associations(model.to(device).eval(), int(model.config["window"]), axes, device)
