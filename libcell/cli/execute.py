@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from libcell import __version__
 from libcell.cli.config import dump
-from libcell.cli.options import Common
+from libcell.cli.options import ABOUT_OUTPUTS, Common
 from libcell.cli.terminal import Terminal
 from libcell.data import remote
 from libcell.data.output import partial_path
@@ -103,8 +103,7 @@ def _require_files(method: Method, options: Any, inputs: Inputs) -> None:
 
 
 def _require_none_is_fine(method: Method, common: Common) -> None:
-    asked = [f"--{name.replace('_', '-')}" for name in ("resume", "skip_existing", "force")
-             if getattr(common, name)]
+    asked = [f"--{name.replace('_', '-')}" for name in ABOUT_OUTPUTS if getattr(common, name)]
     if asked or not method.optional:
         what = f"; {asked[0]} needs one" if asked else ""
         raise UsageFault(f"no output given{what} (use -o x{method.suffix})")

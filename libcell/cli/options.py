@@ -5,6 +5,8 @@ from typing import Annotated
 
 from libcell.run.method import Opt
 
+ABOUT_OUTPUTS = ("resume", "skip_existing", "force")
+
 
 @dataclass(frozen=True)
 class Common:

@@ -2,13 +2,14 @@
 
 import inspect
 import sys
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import typer
 import typer.main
 
 from libcell import __version__
-from libcell.cli.options import Common
+from libcell.cli.options import ABOUT_OUTPUTS, Common
 from libcell.errors import UsageFault
 from libcell.run.method import Method, OptionField, option_fields
 from libcell.schema.versions import shown
@@ -39,12 +40,15 @@ def build(room: str, method: Method) -> Any:
         from libcell.cli.execute import execute
 
         given = _without_paths(own, values, values.pop("inputs") or [])
-        shared = Common(**{f.name: values[f.name] for f in common})
+        shared = _asked_here(values["context"], method,
+                             Common(**{f.name: values[f.name] for f in common}))
         options = method.options(**{f.name: _value(f, values[f.name]) for f in own})
         _require(own, values, shared)
         return execute(room, method, shared, options, given)
 
-    parameters = [inspect.Parameter("inputs", inspect.Parameter.KEYWORD_ONLY,
+    parameters = [inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY,
+                                    annotation=typer.Context),
+                  inspect.Parameter("inputs", inspect.Parameter.KEYWORD_ONLY,
                                     annotation=Inputs, default=None)]
     parameters += [_parameter(f, f"CELL_{room}_{f.name}".upper()) for f in own]
     parameters += [_parameter(f, f"CELL_{f.name}".upper()) for f in common]
@@ -58,6 +62,17 @@ def build(room: str, method: Method) -> Any:
     app.command(method.name, help=method.summary, epilog=_epilog(room, method),
                 context_settings=settings)(call)
     return typer.main.get_command(app)
+
+
+def _asked_here(context: typer.Context, method: Method, shared: Common) -> Common:
+    """Without an output, what is set for all commands (CELL_FORCE=1) about outputs says nothing; on
+    the command line it is a mistake, and stays."""
+    if not method.optional or shared.output is not None:
+        return shared
+    elsewhere: dict[str, Any] = {
+        n: False for n in ABOUT_OUTPUTS
+        if getattr(context.get_parameter_source(n), "name", "") != "COMMANDLINE"}
+    return replace(shared, **elsewhere)
 
 
 def _parameter(field: OptionField, variable: str) -> inspect.Parameter:

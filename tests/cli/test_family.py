@@ -176,6 +176,7 @@ def test_no_output_where_the_record_is_enough(cell, room, name, tmp_path):
         pytest.skip("needs an output")
     given = (room, name, ABSENT, *required(room, name))
     assert "not found" in said(cell(*given, cwd=tmp_path, code=66))
+    assert "not found" in said(cell(*given, cwd=tmp_path, code=66, env={"CELL_FORCE": "1"}))
     for option in ("--resume", "--skip-existing", "--force"):
         usage(cell(*given, option, cwd=tmp_path, code=2), option, "-o")
     assert tree(tmp_path) == {}

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from libcell.run.registry import ROOMS
 from tests.docs_blocks.commands import COMMAND, calls, lines
 from tests.docs_blocks.kitchen import Kitchen
 from tests.docs_blocks.pages import Block, blocks
@@ -23,10 +22,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 NEAR = 0.2  # of a number that a page shows: another machine rounds otherwise
 LIMIT_S = 600
 END = "@@ended@@"
-# elsewhere blocks are alternatives, which write to one name
-FORCED = "".join(
-    f"""cell-{room}() {{ case " $* " in *" -o "*) CELL_FORCE=1 command cell-{room} "$@";;
-    *) command cell-{room} "$@";; esac; }}\n""" for room in ROOMS)
+FORCED = "export CELL_FORCE=1\n"  # elsewhere blocks are alternatives, which write to one name
 
 
 @dataclass(frozen=True)
