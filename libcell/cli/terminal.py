@@ -9,6 +9,8 @@ from libcell.cli import faults
 from libcell.data import remote
 from libcell.run.reporter import Reporter
 
+LONGEST = 4000  # characters of a message
+
 
 class Terminal(Reporter):
     """Records to stdout, flushed one by one; messages and progress to stderr."""
@@ -65,6 +67,8 @@ class Terminal(Reporter):
 
     def _write(self, level: str, text: str, **more: Any) -> None:
         line = remote.told(" ".join(text.split()))
+        if len(line) > LONGEST:  # it holds what somebody's file holds
+            line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
         if self._json:
             entry = {"level": level, "command": self._name, "message": line} | more
             sys.stderr.write(json.dumps(entry, ensure_ascii=False) + "\n")

@@ -26,6 +26,7 @@ JOURNAL = "journal.jsonl"
 CLOSING = "closing.jsonl"
 MENDABLE = "failed.jsonl"
 LOCK = "lock"
+LOCKING = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW  # never a file elsewhere
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network file systems
 
 
@@ -90,7 +91,7 @@ class Output:
         was removed meanwhile by the process that had it."""
         path = self.partial / LOCK
         with contextlib.ExitStack() as undone, contextlib.suppress(FileNotFoundError):
-            lock = undone.enter_context(path.open("w"))
+            lock = undone.enter_context(os.fdopen(os.open(path, LOCKING, 0o666), "w"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

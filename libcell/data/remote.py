@@ -64,7 +64,7 @@ def forget() -> None:
 
 def told(text: str) -> str:
     """A message with URLs where it names their stand-ins."""
-    return _STAND_IN.sub(r"\1://", text)
+    return _STAND_IN.sub(r"\1://", text) if FOLDER in text else text
 
 
 def store(path: Path) -> Any:

@@ -144,7 +144,8 @@ def _sound(table: pa.Table) -> pa.Table:
 
 
 def check(table: pa.Table, name: str, where: str) -> None:
-    """DataError listing every required column that is missing or of another kind."""
+    """DataError listing every required column that is missing or of another kind, and every one
+    of the user's own that holds lists."""
     faults = []
     for field in arrow_schema(name):
         if field.name not in table.column_names:
@@ -152,6 +153,10 @@ def check(table: pa.Table, name: str, where: str) -> None:
         elif not _castable(table.schema.field(field.name).type, field.type):
             kind = table.schema.field(field.name).type
             faults.append(f"column {field.name!r} is {kind}, expected {field.type}")
+    known = set(arrow_schema(name).names)
+    faults += [f"column {f.name!r} is {f.type}, expected single values" for f in table.schema
+               if f.name.startswith(METADATA) and f.name not in known
+               and pa.types.is_nested(f.type)]
     if faults:
         raise DataError(f"{where}: not a valid {versions.tag(name)}: {'; '.join(faults)}")
 

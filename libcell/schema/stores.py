@@ -105,6 +105,8 @@ class InputContract(BaseModel):
     window_px: tuple[Edge, Edge] | None = Field(None, description="of a crop: height, width")
     size_px: tuple[Edge, Edge] | None = Field(
         None, description="what the window is scaled to: height, width")
+    mask_channel: Annotated[bool, Field(strict=True)] | None = Field(
+        None, description="the object's mask is one more channel")
 
 
 class Model(Store):

@@ -164,7 +164,7 @@ def _hook(folder: Path, strange: list[str]) -> Callable[[str, tuple[Any, ...]], 
             path, mode, flags = args
             written = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) if flags else any(
                 c in (mode or "r") for c in "wax+")
-            if written and not allowed(path):
+            if written and not allowed(path, link=bool(flags & os.O_NOFOLLOW)):
                 strange.append(f"opened {path!r} for writing")
         elif event in WRITES:
             strange.extend(f"{event} {p!r}" for p, at in _changed(event, args)

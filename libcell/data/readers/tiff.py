@@ -4,6 +4,7 @@ Values under a palette stay what they are: ImageJ writes one with every coloured
 and label editors with every label image. Alpha is left out.
 """
 
+import math
 import weakref
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,10 @@ def _check_complete(path: Path, series: Any) -> None:
             raise DataError(f"{path}: page {page.index} has no pixels")
         if max(ends) > size:
             raise DataError(f"{path}: cut short: has {size} bytes, needs {max(ends)}")
+        pieces, wanted = len(page.dataoffsets), math.prod(page.keyframe.chunked)
+        if pieces < wanted and (page.keyframe.compression > 1
+                                or sum(page.databytecounts) < page.nbytes):
+            raise DataError(f"{path}: page {page.index} has {pieces} of {wanted} strips or tiles")
         if page.nbytes > DENSEST * size:
             raise DataError(f"{path}: page {page.index} of {page.nbytes} bytes cannot be in the "
                             f"{size} of the file")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from libcell.errors import UsageFault
 
+LONGEST_PX = 10_000  # of a filter or a distance
 METHODS = ("otsu", "li", "triangle", "adaptive")
 
 
@@ -63,10 +64,12 @@ def _faults(params: ThresholdParams) -> list[str]:
         "sigma_px": 0, "min_contrast": 0, "max_hole_area_px": 0, "min_distance_px": 0,
         "max_radius_px": 1, "min_area_px": 0, "window_px": 3,
     }  # fmt: skip
+    most = {name: math.inf if "_px" not in name or "_area" in name else LONGEST_PX
+            for name in at_least}
     faults = [
-        f"{name} must be a finite number >= {low}, not {getattr(params, name)}"
+        f"{name} must be a finite number from {low} to {most[name]}, not {getattr(params, name)}"
         for name, low in at_least.items()
-        if not low <= getattr(params, name) < math.inf
+        if not low <= getattr(params, name) <= most[name] or getattr(params, name) == math.inf
     ]
     if isinstance(params.method, str):
         if params.method not in METHODS:
