@@ -90,8 +90,8 @@ METHOD = Method(
     reads=("features",),
     writes="features",
     suffix=".parquet",
-    example="cell-feat join f.parquet --to nuclei -o j.parquet\n"
-            "cell-feat measure x.labels.ome.zarr --images plate.ome.zarr -o - \\\n"
+    example="cell-feat join compartments.parquet --to nuclei -o j.parquet\n"
+            "cell-feat measure grown.labels.ome.zarr --images plate.ome.zarr -o - \\\n"
             "  | cell-feat join - -o j.parquet",
     streams=True,
 )

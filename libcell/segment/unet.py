@@ -198,7 +198,7 @@ METHOD = Method(
     reads=("image", "files"),
     writes="labels",
     suffix=".labels.ome.zarr",
-    example="cell-segment unet plate.ome.zarr -m seg.model -o n.labels.ome.zarr",
+    example="cell-segment unet plate.ome.zarr -c DNA -m seg.model -o n.labels.ome.zarr",
     paper="Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28; cells by directions to "
           "their centres, Stringer et al. 2021, doi:10.1038/s41592-020-01018-x",
     needs="train",

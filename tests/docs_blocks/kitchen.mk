@@ -30,6 +30,10 @@ c.labels.ome.zarr: | plate.ome.zarr truth
 	  --compartment cells -o $@
 f.parquet: | n.labels.ome.zarr
 	cell-feat measure n.labels.ome.zarr --images plate.ome.zarr --families shape,intensity -o $@
+grown.labels.ome.zarr: | n.labels.ome.zarr
+	cell-segment grow n.labels.ome.zarr --images plate.ome.zarr -c DNA --distance 5 -o $@
+compartments.parquet: | grown.labels.ome.zarr
+	cell-feat measure grown.labels.ome.zarr --images plate.ome.zarr --families shape -o $@
 z.parquet: | f.parquet
 	cell-feat normalize f.parquet -o $@
 c.crops.zarr: | n.labels.ome.zarr
