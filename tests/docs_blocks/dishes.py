@@ -150,6 +150,24 @@ def stages(folder: Path) -> None:
     pq.write_table(table.set_column(at, "predicted", table["target"]), folder / "stages.parquet")
 
 
+def film_stages(folder: Path) -> None:
+    """`film_stages.parquet`: a stage of each object of `t.tracks`, by its frame."""
+    found = pq.read_table(folder / "t.tracks" / "tracks.parquet")
+    late = np.array(found["Metadata_T"]) % 4 > 1
+    nothing = pa.nulls(len(late), pa.string())
+    columns = {n: found[n] for n in ("object_id", "Metadata_Image", "Metadata_T",
+                                     "Metadata_Label")} | {
+        "Metadata_Plate": nothing, "Metadata_Well": nothing, "Metadata_Site": nothing,
+        "Metadata_Compartment": [o.split(":")[2] for o in found["object_id"].to_pylist()],
+        "target": nothing, "split": ["new"] * len(late),
+        "predicted": np.where(late, "G2", "G1"), "p_G1": np.where(late, 0.1, 0.9),
+        "p_G2": np.where(late, 0.9, 0.1)}
+    table = tables.from_columns("predictions", columns)
+    provenance = {"command": "a test", "version": "0", "parameters": {}, "inputs": []}
+    tables.write_parts(folder / "film_stages.parquet", [table], table.schema, "predictions",
+                       provenance)
+
+
 def lines(folder: Path) -> None:
     """`phase/`: time series of two cell lines in three batches, each of a flask of its own."""
     made = folder / "cultures"

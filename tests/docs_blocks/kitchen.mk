@@ -130,6 +130,8 @@ b: | challenge
 	cell-extract ctc challenge --sequence 01 -o $@
 t.tracks: | b
 	cell-track lap b/labels.ome.zarr -o $@
+film_stages.parquet: | t.tracks
+	$(DISHES) film_stages
 t.xml: | t.tracks
 	cell-track convert t.tracks -o $@
 t.geff: | t.tracks

@@ -35,7 +35,7 @@ HERE_ONLY = {  # names that mean something else on one page
                              "c.crops.zarr": "two.crops.zarr"},
     "docs/cell-train.md": {"e.parquet": "l.parquet", "bags.parquet": "l.bags.parquet",
                            "b.parquet": "forest.parquet"},
-    "docs/tracking.md": {"predictions.parquet": "stages.parquet"},
+    "docs/tracking.md": {"predictions.parquet": "film_stages.parquet"},
 }
 
 
