@@ -33,6 +33,8 @@ HERE_ONLY = {  # names that mean something else on one page
     "docs/cell-crop.md": {"film": "b"},
     "docs/cell-extract.md": {"images": "livecell/images", "masks": "two",
                              "c.crops.zarr": "two.crops.zarr"},
+    "docs/cell-track.md": {"n.labels.ome.zarr": "movie.labels.ome.zarr",
+                           "true.tracks": "movie.tracks"},
     "docs/cell-train.md": {"e.parquet": "l.parquet", "bags.parquet": "l.bags.parquet",
                            "b.parquet": "forest.parquet"},
     "docs/tracking.md": {"predictions.parquet": "film_stages.parquet"},
