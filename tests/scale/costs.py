@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -26,6 +26,13 @@ class Cost:
     memory: int
     files: int
     size: int
+
+    def beside(self, other: "Cost | None") -> "Cost":
+        """Of two runs of one thing: the shorter time, the larger memory."""
+        if not other:
+            return self
+        return replace(self, wall=min(self.wall, other.wall), cpu=min(self.cpu, other.cpu),
+                       memory=max(self.memory, other.memory))
 
 
 def cost(line: str, folder: Path, makes: str) -> Cost:

@@ -51,3 +51,9 @@ def test_a_held_table_may_grow_with_its_rows_and_no_faster():
     held = Step("x", "cell-x y", "x", files=5, holds=True)
     assert not judge(held, costs(lambda n: 1.0, lambda n: 1e8 + 1e6 * n, 1)).misses
     assert judge(held, costs(lambda n: 1.0, lambda n: 1e8 + 1e3 * n**2, 1)).misses
+
+
+def test_what_other_work_added_is_taken_off_by_a_second_run():
+    first, second = Cost(9.0, 8.0, 100, 3, 50), Cost(5.0, 6.0, 120, 3, 50)
+    assert first.beside(None) == first
+    assert first.beside(second) == second.beside(first) == Cost(5.0, 6.0, 120, 3, 50)

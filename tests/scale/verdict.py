@@ -29,6 +29,11 @@ class Line:
     misses: tuple[str, ...]
 
     @property
+    def slow(self) -> bool:
+        """Whether its time grows too fast."""
+        return any(m.startswith("time") for m in self.misses)
+
+    @property
     def last(self) -> Cost:
         """At the largest size."""
         return self.costs[max(self.costs)]
@@ -96,6 +101,6 @@ def _cells(line: Line, sizes: list[int]) -> Iterator[str]:
     yield f"{line.memory:.2f}"
     yield f"{line.files:.1f}"
     yield f"{per_field(*line.of('size')) / 1000:.2f}"
-    growth = line.time if any(m.startswith("time") for m in line.misses) else 1.0
+    growth = line.time if line.slow else 1.0
     yield f"{at(MILLION, *line.of('cpu'), growth) / 3600:.1f}"
     yield f"{at(MILLION, *line.of('memory'), 1.0) / 1e9:.1f}"
