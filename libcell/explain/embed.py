@@ -213,7 +213,8 @@ METHOD = Method(
     suffix=".parquet",
     also=(("bundle", ".bundle"),),
     streams=True,
-    example="cell-explain embed e.parquet --method tsne --colour Metadata_Condition -o plane.bundle",
+    example="cell-explain embed e.parquet --method tsne --colour Metadata_Condition "
+            "-o plane.bundle",
     paper="van der Maaten and Hinton 2008; McInnes et al. 2018, arXiv:1802.03426; kBET: Buettner "
           "et al. 2019, doi:10.1038/s41592-018-0254-1; LISI: Korsunsky et al. 2019, "
           "doi:10.1038/s41592-019-0619-0",

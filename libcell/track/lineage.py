@@ -172,7 +172,7 @@ METHOD = Method(
     reads=("tracks",),
     writes="files",
     suffix="",
-    example="cell-track lineage movie.tracks --images movie.ome.zarr --labels movie.labels.ome.zarr "
-            "-o out",
+    example="cell-track lineage movie.tracks --images movie.ome.zarr "
+            "--labels movie.labels.ome.zarr -o out",
     plan=plan,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 STEEPEST = 4.0
-TIME_NOISE = (0.1, 0.05)  # s, and part of a time: two runs of one command differ by so much
+TIME_NOISE = (0.25, 0.05)  # s, and part of a time: two runs of one command differ by so much
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float | None:

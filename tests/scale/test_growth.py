@@ -24,7 +24,7 @@ def test_nothing_that_grows_has_no_exponent():
 def test_noise_of_timing_does_not_condemn_and_a_square_does():
     assert surely(SIZES, [1.0, 1.02, 2.5]) <= 1.15  # as linear as can be told
     assert surely(SIZES, [1.1, 1.0, 1.05]) == 0
-    assert surely(SIZES, [1 + 1e-5 * n**2 for n in SIZES]) > 1.5
+    assert surely(SIZES, [1 + 1e-5 * n**2 for n in SIZES]) > 1.3
 
 
 def test_a_million_fields_at_the_growth_between_the_last_two():
