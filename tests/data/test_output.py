@@ -33,6 +33,15 @@ def test_nothing_has_the_name_before_publish(tmp_path):
     assert list(tmp_path.iterdir()) == [output.path]
 
 
+def test_a_lock_that_is_a_link_is_not_written(tmp_path):
+    (tmp_path / "elsewhere").write_text("theirs")
+    partial_path(tmp_path / "x.parquet").mkdir()
+    (partial_path(tmp_path / "x.parquet") / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        begun(tmp_path / "x.parquet")
+    assert (tmp_path / "elsewhere").read_text() == "theirs"
+
+
 def test_existing_output_is_refused_and_untouched(tmp_path):
     (tmp_path / "x.parquet").write_text("old")
     with pytest.raises(OutputExists, match="--force"):

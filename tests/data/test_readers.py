@@ -40,6 +40,16 @@ def test_compressed_tiff(tmp_path, compression):
     np.testing.assert_array_equal(open_file(tmp_path / "x.tif")[0].read()[0], pixels)
 
 
+def test_a_tiff_that_claims_more_strips_than_it_has(tmp_path):
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, np.arange(64 * 40, dtype=np.uint16).reshape(64, 40), rowsperstrip=8,
+                     compression="zlib")
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags["ImageLength"].overwrite(60_000)
+    with pytest.raises(DataError, match="page 0 has 8 of 7500 strips or tiles"):
+        open_file(path)
+
+
 def test_cut_tiff_is_told_before_it_reads_as_zeros(tmp_path):
     tifffile.imwrite(tmp_path / "x.tif", RANDOM.integers(0, 255, (200, 200)).astype(np.uint16))
     whole = (tmp_path / "x.tif").read_bytes()

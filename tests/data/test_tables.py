@@ -137,3 +137,25 @@ def test_faulty_layouts(tmp_path, text, fault):
 def test_a_column_that_does_not_fit_is_named():
     with pytest.raises(DataError, match="Metadata_Label"):
         features(1, Metadata_Label=pa.array(["one"]))
+
+
+def test_a_column_of_the_users_own_holds_single_values(tmp_path):
+    table = features(3).append_column("Metadata_Tags", pa.array([["a"]] * 3))
+    pq.write_table(tables.stamp(table, "features", PROVENANCE), tmp_path / "f.parquet")
+    with pytest.raises(DataError, match=r"'Metadata_Tags' is list.*expected single values"):
+        tables.read(tmp_path / "f.parquet", "features")
+
+
+def test_parts_of_few_rows_and_wide_ones_make_the_same_bytes(tmp_path):
+    """As one part, as parts of three rows, of none, and of more than are put together at once."""
+    rng = np.random.default_rng(0)
+    schema = pa.schema([("object_id", pa.string()),
+                        *((f"Nuclei_X_{i}", pa.float64()) for i in range(200))])
+    n = tables.row_group(len(schema)) + 700
+    whole = pa.table([[f"o{k}" for k in range(n)], *rng.random((200, n))], schema=schema)
+    cuts = {"one": [0, n], "small": [*range(0, n, 3), n], "odd": [0, 0, 300, 301, 301, 5000, n]}
+    for name, at in cuts.items():
+        parts = (whole.slice(a, b - a) for a, b in pairwise(at))
+        assert tables.write_parts(tmp_path / name, parts, schema, "features", PROVENANCE) == n
+    assert len({(tmp_path / name).read_bytes() for name in cuts}) == 1
+    assert pq.read_table(tmp_path / "small").equals(whole)

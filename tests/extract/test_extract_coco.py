@@ -276,6 +276,7 @@ def test_nothing_that_can_be_used(tmp_path):
     (b'{"images": [], "annotations": [{"id"', "cut short"),
     (b'{"images": [], "annotations"', "cut short"),
     (b"[1, 2]", "not a COCO file"),
+    (b'{"images": [], "annotations": [NaN], "categories": 3}', "not a COCO file"),
     (b'{"images": [{"id": 1}], "annotations": [NaN]}', "image 0"),
     (b"\x89PNG\r\n", "not JSON"),
     (b'{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}], "annotations": []}',
