@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from libcell.run.job import Job
 
+AT_ONCE = 16  # columns that are scaled together, so that only theirs are held twice
+
 
 @dataclass(frozen=True)
 class Options:
@@ -38,25 +40,34 @@ def run(job: Job, options: Options) -> None:
 
     table = job.inputs.table(*profile.KINDS)
     names = profile.feature_columns(table)
-    X = matrix.matrix(table, names)
+    X = matrix.matrix(table, names, order="F")
     X[~np.isfinite(X)] = np.nan
     controls = profile.rows_where(table, options.controls)
-    made = np.empty_like(X)
     by = () if options.by == ("all",) else options.by
-    for group, rows in profile.group_rows(table, by).items():
-        learnt = rows[controls[rows]]
-        name = "/".join(str(g) for g in group if g is not None) or "the table"
-        if not len(learnt):
-            raise DataError(f"{name}: has none of the controls")
-        try:
-            made[rows] = _scale(X[learnt], options)(X[rows])
-        except DataError as error:
-            raise DataError(f"{name}: {error}") from error
-    flat = int((np.isnan(made) & ~np.isnan(X)).any(axis=0).sum())
+    groups = profile.group_rows(table, by)
+    for group, rows in groups.items():
+        if not controls[rows].any():
+            raise DataError(f"{_name(group)}: has none of the controls")
+    flat = 0
+    width = len(names) if options.scale == "sphere" else AT_ONCE  # which mixes columns
+    for first in range(0, len(names), width):
+        part = X[:, first : first + width]
+        missing = np.isnan(part)
+        for group, rows in groups.items():
+            try:
+                part[rows] = _scale(part[rows[controls[rows]]], options)(part[rows])
+            except DataError as error:
+                raise DataError(f"{_name(group)}: {error}") from error
+        flat += int((np.isnan(part) & ~missing).any(axis=0).sum())
     if flat:
         job.reporter.warn(f"{flat} of {len(names)} columns do not vary in some group: undefined "
                           "there (cell-feat select drops them)")
-    job.write_table(profile.kind_of(table), profile.with_matrix(table, names, made))
+    table = profile.with_matrix(table, names, X)  # what was is let go
+    job.write_table(profile.kind_of(table), table)
+
+
+def _name(group: tuple[str | None, ...]) -> str:
+    return "/".join(str(g) for g in group if g is not None) or "the table"
 
 
 def _scale(X: np.ndarray, options: Options) -> Any:
