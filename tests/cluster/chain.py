@@ -39,8 +39,8 @@ CHAIN = (
          "b.labels.ome.zarr"),
     Step(("segment", "score", "t.labels.ome.zarr", "n.labels.ome.zarr"), "score.parquet"),
     Step(("align", "rounds", "p.ome.zarr", "--moving", "p.ome.zarr"), "r.ome.zarr"),
-    Step(("crop", "clusters", "a.labels.ome.zarr", "--images", "p.ome.zarr", "--size", "48"),
-         "k.crops.zarr"),
+    Step(("crop", "clusters", "a.labels.ome.zarr", "--images", "p.ome.zarr", "--channel", "GFP",
+          "--size", "48"), "k.crops.zarr"),
     Step(("extract", "to-coco", "n.labels.ome.zarr"), "n.json"),
     Step(("extract", "images", "film/images/*.tif",
           "--pattern", "{well}_s{site}_t{t}_{channel}.tif"), "f.ome.zarr"),
@@ -58,7 +58,7 @@ CHAIN = (
     Step(("explain", "cam", "c.model", "c.crops.zarr"), "x.explain.zarr"),
     Step(("train", "segmenter", "p.ome.zarr", "n.labels.ome.zarr", "-c", "DNA", "--epochs", "1",
           "--crops", "8", "--device", "cpu"), "seg.model", blocks=False),
-    Step(("segment", "unet", "p.ome.zarr", "-m", "seg.model"), "u.labels.ome.zarr"),
+    Step(("segment", "unet", "p.ome.zarr", "-c", "DNA", "-m", "seg.model"), "u.labels.ome.zarr"),
 )
 
 
