@@ -1,5 +1,6 @@
 """The wheel holds what it should, and runs all eight commands in an environment of its own."""
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+from libcell import __version__
 from libcell.run.registry import ROOMS
 from tests.peers.environment_sizes import size
 from tests.release.smoke import smoke
@@ -20,9 +22,11 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    # the build backend is in the environment already; isolation would fetch it again
+    # the build backend is in the environment already; isolation would fetch it again. It writes the
+    # version into the tree, where other tests run meanwhile: it must stay what it is
+    known = {"SETUPTOOLS_SCM_PRETEND_VERSION": __version__}
     subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir",
-                    folder, ROOT], check=True, capture_output=True)
+                    folder, ROOT], check=True, capture_output=True, env=os.environ | known)
     return next(folder.glob("*.whl"))
 
 
