@@ -94,12 +94,10 @@ def _require_files(method: Method, options: Any, inputs: Inputs) -> None:
     if inputs.piped:
         return
     inputs.paths()
-    for field in option_fields(method.options):
-        told = getattr(options, field.name) if field.opt.path else None
-        for name in told if field.many and told else [told]:
-            if name and not remote.is_url(name) and not (
-                    Path(name).exists() or partial_path(Path(name)).exists()):
-                raise MissingInput(f"{field.flags[-1]} {name}: not found")
+    for flag, name in _named(method, options):
+        if not remote.is_url(name) and not (
+                Path(name).exists() or partial_path(Path(name)).exists()):
+            raise MissingInput(f"{flag} {name}: not found")
 
 
 def _require_none_is_fine(method: Method, common: Common) -> None:
@@ -202,10 +200,14 @@ def _signature(room: str, method: Method, options: Any, read: "Unchanged") -> di
 def _read_paths(method: Method, options: Any, inputs: Inputs) -> list[Path]:
     """Every path that a run reads, as far as it is known before it starts: a pipe is not."""
     given = [] if inputs.piped else inputs.paths()
-    told = [(f.many, getattr(options, f.name)) for f in option_fields(method.options)
-            if f.opt.path]
-    named = [p for many, value in told for p in (value if many else [value])]
-    return given + [remote.local(p) for p in named if p]
+    return given + [remote.local(name) for _, name in _named(method, options)]
+
+
+def _named(method: Method, options: Any) -> list[tuple[str, str]]:
+    """The files that options name, each with the flag of its option."""
+    told = [(f, getattr(options, f.name)) for f in option_fields(method.options) if f.opt.path]
+    return [(f.flags[-1], name) for f, value in told for name in (value if f.many else [value])
+            if name]
 
 
 def _arrow_sink(stack: contextlib.ExitStack) -> Any:

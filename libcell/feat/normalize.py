@@ -44,30 +44,29 @@ def run(job: Job, options: Options) -> None:
     X[~np.isfinite(X)] = np.nan
     controls = profile.rows_where(table, options.controls)
     by = () if options.by == ("all",) else options.by
-    groups = profile.group_rows(table, by)
-    for group, rows in groups.items():
-        if not controls[rows].any():
-            raise DataError(f"{_name(group)}: has none of the controls")
+    groups = []  # name, rows, and those that the scale is learnt from
+    for group, rows in profile.group_rows(table, by).items():
+        name = "/".join(str(g) for g in group if g is not None) or "the table"
+        learnt = rows[controls[rows]]
+        if not len(learnt):
+            raise DataError(f"{name}: has none of the controls")
+        groups.append((name, rows, learnt))
     flat = 0
     width = len(names) if options.scale == "sphere" else AT_ONCE  # which mixes columns
     for first in range(0, len(names), width):
         part = X[:, first : first + width]
         missing = np.isnan(part)
-        for group, rows in groups.items():
+        for name, rows, learnt in groups:
             try:
-                part[rows] = _scale(part[rows[controls[rows]]], options)(part[rows])
+                part[rows] = _scale(part[learnt], options)(part[rows])
             except DataError as error:
-                raise DataError(f"{_name(group)}: {error}") from error
+                raise DataError(f"{name}: {error}") from error
         flat += int((np.isnan(part) & ~missing).any(axis=0).sum())
     if flat:
         job.reporter.warn(f"{flat} of {len(names)} columns do not vary in some group: undefined "
                           "there (cell-feat select drops them)")
     table = profile.with_matrix(table, names, X)  # what was is let go
     job.write_table(profile.kind_of(table), table)
-
-
-def _name(group: tuple[str | None, ...]) -> str:
-    return "/".join(str(g) for g in group if g is not None) or "the table"
 
 
 def _scale(X: np.ndarray, options: Options) -> Any:
